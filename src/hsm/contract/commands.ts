@@ -193,12 +193,25 @@ export interface Commands {
     answer: { publicKey?: Uint8Array }
   }
   unloadKey: { arguments: KeyArguments; parts: None; result: None; answer: None }
-  /** A new revision; the floor refuses the older one from then on. */
+  /**
+   * A new revision, in force in this module at once. The floor refuses the older one only from
+   * raiseFloor on: if it did so here, a crash before the new wrapped key is stored would lose the key.
+   */
   changeKey: {
     arguments: KeyArguments & { change: KeyChange }
     parts: { wrapped: Uint8Array }
     result: { attributes: KeyAttributes }
     answer: { wrapped: Uint8Array }
+  }
+  /**
+   * Refuses every revision older than this wrapped key's from then on. Asked once the wrapped key that
+   * changeKey made is stored; asking again changes nothing.
+   */
+  raiseFloor: {
+    arguments: KeyArguments
+    parts: { wrapped: Uint8Array }
+    result: { revision: number }
+    answer: None
   }
   /** Needs no wrapped key: the floor refuses every copy from then on. */
   destroyKey: { arguments: KeyArguments; parts: None; result: None; answer: None }

@@ -8,6 +8,7 @@
  */
 
 import assert from 'node:assert/strict'
+import { isUtf8 } from 'node:buffer'
 import { HsmError } from './errors.ts'
 import { frameBytesMax, headerBytesMax } from './limits.ts'
 
@@ -60,7 +61,7 @@ export function parseHeader(bytes: Uint8Array): Json {
   let value: unknown
   try {
     value = JSON.parse(text)
-    if (JSON.stringify(value) !== text) throw new SyntaxError('not canonical')
+    if (!isUtf8(bytes) || JSON.stringify(value) !== text) throw new SyntaxError('not canonical')
   } catch (cause) {
     throw new HsmError('FRAME_INVALID', 'frame header is not canonical JSON', { cause })
   }
