@@ -1,0 +1,107 @@
+/**
+ * Every command that the module answers: this table is the whole surface of the HSM. A command that is
+ * not here does not exist. A row says in which states it may run, which parts it takes and how long they
+ * may be, how its untrusted arguments become typed ones, and what it does; columns for roles and
+ * approvals are empty, because the module authenticates its pipe alone. dispatch() is the only caller.
+ */
+
+import * as keys from './commands/keys.ts'
+import * as life from './commands/life.ts'
+import type { AnyRow, Done, Parts, Row } from './commands/row.ts'
+import * as secrets from './commands/secrets.ts'
+import * as status from './commands/status.ts'
+import * as transportOfKeys from './commands/transport-of-keys.ts'
+import * as use from './commands/use.ts'
+import type { CommandName } from './contract/commands.ts'
+import { HsmError } from './contract/errors.ts'
+import type { Module } from './module.ts'
+import type { Maybe } from './primitives/implementation.ts'
+
+export const commands: { readonly [N in CommandName]: Row<N> } = {
+  getStatus: status.getStatus,
+  selfTest: status.selfTest,
+  getTransportKey: status.getTransportKey,
+  found: life.found,
+  stage: life.stage,
+  unlock: life.unlock,
+  lock: life.lock,
+  addSeal: life.addSeal,
+  takeSnapshot: life.takeSnapshot,
+  signHead: life.signHead,
+  generateKey: keys.generateKey,
+  importKey: keys.importKey,
+  loadKey: keys.loadKey,
+  unloadKey: keys.unloadKey,
+  changeKey: keys.changeKey,
+  raiseFloor: keys.raiseFloor,
+  destroyKey: keys.destroyKey,
+  sign: use.sign,
+  verify: use.verify,
+  encrypt: use.encrypt,
+  decrypt: use.decrypt,
+  mac: use.mac,
+  verifyMac: use.verifyMac,
+  wrapKey: transportOfKeys.wrapKey,
+  unwrapKey: transportOfKeys.unwrapKey,
+  deriveKey: secrets.deriveKey,
+  agree: secrets.agree,
+  encapsulate: secrets.encapsulate,
+  decapsulate: secrets.decapsulate,
+  random: secrets.random,
+}
+
+/** A Map, so that a name such as "constructor" cannot find something inherited. */
+export type CommandTable = ReadonlyMap<string, AnyRow>
+
+/** @param extra rows that only an entry for tests has */
+export function commandTable(extra: readonly AnyRow[] = []): CommandTable {
+  const rows: readonly AnyRow[] = [...Object.values(commands), ...extra]
+  return new Map(rows.map((row) => [row.name, row]))
+}
+
+/** One command as it arrived. */
+export interface Asked {
+  readonly row: AnyRow | undefined
+  readonly arguments: unknown
+  readonly parts: Parts
+  /** Whether it is the only command of its frame. */
+  readonly isAlone: boolean
+}
+
+/** @throws HsmError; rejects with one where the work goes on elsewhere. Anything else is a bug */
+export function dispatch(module: Module, asked: Asked): Maybe<Done> {
+  const { row, parts } = asked
+  module.assertRecordable()
+  if (!row) throw new HsmError('COMMAND_UNKNOWN', 'there is no such command')
+  assertState(module, row)
+  if (row.alone && !asked.isAlone) {
+    throw new HsmError('FRAME_INVALID', `${row.name} stands alone in its frame`)
+  }
+  assertParts(row, parts)
+  return row.run(module, row.parse(asked.arguments), parts)
+}
+
+function assertState(module: Module, { name, states }: AnyRow): void {
+  const { state } = module
+  if (states.includes(state) && !module.isLocking) return
+  const code = state === 'failed' ? 'MODULE_FAILED' : 'MODULE_STATE_INVALID'
+  throw new HsmError(code, `${name} is not available while the module is ${state}`)
+}
+
+/** Every part is known and not too long, and none is missing. */
+function assertParts(row: AnyRow, parts: Parts): void {
+  for (const name in parts) {
+    if (!Object.hasOwn(row.parts, name)) {
+      throw new HsmError('ARGUMENT_INVALID', `${row.name} takes no such part`)
+    }
+  }
+  for (const name in row.parts) {
+    const rule = row.parts[name]
+    const part = parts[name]
+    if (rule === undefined || (part === undefined && 'optional' in rule)) continue
+    if (part === undefined) throw new HsmError('ARGUMENT_INVALID', `the part ${name} is missing`)
+    if (part.length > rule.bytesMax) {
+      throw new HsmError('ARGUMENT_INVALID', `the part ${name} has at most ${rule.bytesMax} bytes`)
+    }
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * Commands over the life of a key: generate, import, load, unload, change, destroy. The module keeps no
+ * key: what a command makes leaves as a wrapped key, and what it takes away, the floor refuses.
+ */
+
+import type { NewKey } from '../contract/commands.ts'
+import type { KeyAttributes } from '../contract/keys.ts'
+import { transportOverheadBytes } from '../contract/transport.ts'
+import { destroyedRevision } from '../floor.ts'
+import {
+  assertClass,
+  attributesOf,
+  changeAttributes,
+  generatedClass,
+  parseChange,
+  parseTemplate,
+  secretBytesDefault,
+} from '../keys/attributes.ts'
+import { checkValue } from '../keys/check-value.ts'
+import type { LoadedKey } from '../keys/loaded.ts'
+import { KeyMaterial } from '../keys/material.ts'
+import { wrap, wrappedKeyBytesMax } from '../keys/wrapped.ts'
+import type { Module } from '../module.ts'
+import { type KeyReference, parseChoice, parseKeyReference, parseObject } from '../parse.ts'
+import { command, type Done, keyBytesMax, unrestricted } from './row.ts'
+
+const operational = ['operational'] as const
+const importedClasses = ['secret', 'private', 'public'] as const
+const wrappedPart = { bytesMax: wrappedKeyBytesMax }
+
+export const generateKey = command({
+  name: 'generateKey',
+  states: operational,
+  ...unrestricted,
+  record: 'key',
+  parts: {},
+  parse: (untrusted) => {
+    const args = parseObject(untrusted, ['key', 'version', 'template'], 'arguments')
+    const template = parseTemplate(args.template, 'generated')
+    assertClass(template, generatedClass(template.type))
+    return { ...parseKeyReference(args), template }
+  },
+  run: async (module, args) => {
+    module.assertNew(args)
+    const { type, lengthBytes } = args.template
+    const options = { lengthBytes: lengthBytes || secretBytesDefault }
+    const material = await KeyMaterial.generate(type, options)
+    const origin = { keyClass: material.keyClass, provenance: 'generated' } as const
+    return newKey(module, attributesOf(args, args.template, origin, module.now()), material)
+  },
+})
+
+export const importKey = command({
+  name: 'importKey',
+  states: operational,
+  ...unrestricted,
+  record: 'key',
+  parts: { sealed: { bytesMax: keyBytesMax + transportOverheadBytes } },
+  parse: (untrusted) => {
+    const args = parseObject(untrusted, ['key', 'version', 'template', 'class'], 'arguments')
+    const template = parseTemplate(args.template, 'imported')
+    const keyClass = parseChoice(args.class, importedClasses, 'class')
+    assertClass(template, keyClass)
+    return { ...parseKeyReference(args), template, class: keyClass }
+  },
+  run: async (module, args, { sealed }) => {
+    module.assertNew(args)
+    using bytes = module.transport.open(sealed, 'import key')
+    const material = await KeyMaterial.importBytes(args.template.type, args.class, bytes)
+    const origin = { keyClass: args.class, provenance: 'imported' } as const
+    return newKey(module, attributesOf(args, args.template, origin, module.now()), material)
+  },
+})
+
+export const loadKey = command({
+  name: 'loadKey',
+  states: operational,
+  ...unrestricted,
+  record: 'key',
+  parts: { wrapped: wrappedPart },
+  parse: parseReference,
+  run: (module, args, { wrapped }) => {
+    const { attributes, material } = module.loadWrapped(args, wrapped)
+    return { result: describe(attributes, material), parts: publicPart(material) }
+  },
+})
+
+/** To forget what is not there is no error: the loaded keys are a cache. */
+export const unloadKey = command({
+  name: 'unloadKey',
+  states: operational,
+  ...unrestricted,
+  record: 'key',
+  parts: {},
+  parse: parseReference,
+  run: (module, args) => {
+    module.keys.drop(args)
+    return { result: {}, parts: {} }
+  },
+})
+
+export const changeKey = command({
+  name: 'changeKey',
+  states: operational,
+  ...unrestricted,
+  record: 'key',
+  parts: { wrapped: wrappedPart },
+  parse: (untrusted) => {
+    const args = parseObject(untrusted, ['key', 'version', 'change'], 'arguments')
+    return { ...parseKeyReference(args), change: parseChange(args.change) }
+  },
+  run: (module, args, parts) => {
+    const { attributes: before, material } = module.loadWrapped(args, parts.wrapped)
+    const attributes = changeAttributes(before, args.change)
+    const wrapped = wrap(module.open.domain, attributes, material)
+    const key = { loaded: { attributes, material }, isNew: false }
+    return { result: { attributes }, parts: { wrapped }, key }
+  },
+})
+
+/** Never beyond the wrapped key that it is shown, so that nobody destroys with it. */
+export const raiseFloor = command({
+  name: 'raiseFloor',
+  states: operational,
+  ...unrestricted,
+  record: 'key',
+  parts: { wrapped: wrappedPart },
+  parse: parseReference,
+  run: (module, args, { wrapped }) => {
+    const { revision } = module.loadWrapped(args, wrapped).attributes
+    // There is nothing older than the first revision to refuse.
+    const changes = revision === 1 ? [] : module.raiseFloor(args, revision)
+    return { result: { revision }, parts: {}, changes }
+  },
+})
+
+/** Asked again, it changes nothing: whoever crashed in between can make sure. */
+export const destroyKey = command({
+  name: 'destroyKey',
+  states: operational,
+  ...unrestricted,
+  record: 'key',
+  parts: {},
+  parse: parseReference,
+  run: (module, args) => {
+    const changes = module.raiseFloor(args, destroyedRevision)
+    return { result: {}, parts: {}, changes }
+  },
+})
+
+/** The answer to every command that makes a key. Takes ownership of the material. */
+export function newKey(
+  module: Module,
+  attributes: KeyAttributes,
+  material: KeyMaterial,
+): Done<NewKey, { wrapped: Uint8Array; publicKey?: Uint8Array }> & { readonly key: object } {
+  using owned = new DisposableStack()
+  owned.use(material)
+  const wrapped = wrap(module.open.domain, attributes, material)
+  const done = {
+    result: describe(attributes, material),
+    parts: { wrapped, ...publicPart(material) },
+    key: { loaded: { attributes, material } satisfies LoadedKey, isNew: true },
+  }
+  owned.move()
+  return done
+}
+
+function describe(attributes: KeyAttributes, material: KeyMaterial): NewKey {
+  return { attributes, checkValue: checkValue(material) }
+}
+
+function publicPart(material: KeyMaterial): { publicKey?: Uint8Array } {
+  return material.keyClass === 'secret' ? {} : { publicKey: material.publicSpki() }
+}
+
+function parseReference(untrusted: unknown): KeyReference {
+  return parseKeyReference(parseObject(untrusted, ['key', 'version'], 'arguments'))
+}

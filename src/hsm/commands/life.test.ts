@@ -1,0 +1,246 @@
+/**
+ * The life of a module through its door: found, restarted from what the host keeps, unlocked, locked,
+ * failed. What the host keeps here is kept in memory, exactly as it came.
+ */
+
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import { HsmError } from '../contract/errors.ts'
+import { type Ask, Caller, type FrameAnswer, newKeyId, p256 } from '../door.testing.ts'
+
+const secret = Buffer.alloc(32, 7)
+
+/** What a host would have on its disk. */
+class Kept {
+  seal: Uint8Array = new Uint8Array()
+  snapshot: Uint8Array = new Uint8Array()
+  readonly changes: Uint8Array[] = []
+  readonly groups: Uint8Array[] = []
+
+  keep(answer: FrameAnswer): FrameAnswer {
+    this.groups.push(answer.group)
+    this.changes.push(...answer.changes)
+    return answer
+  }
+
+  async found(caller: Caller): Promise<void> {
+    const { items } = this.keep(
+      await caller.ask({
+        command: 'found',
+        arguments: { development: true, seal: 'key-file' },
+        parts: { secret: caller.sealed('seal secret', secret) },
+      }),
+    )
+    const { seal, snapshot } = items[0]?.parts ?? {}
+    assert(seal && snapshot)
+    this.seal = seal
+    this.snapshot = snapshot
+  }
+
+  stages(): Ask[] {
+    const stage = (kind: string, part: Uint8Array): Ask => ({
+      command: 'stage',
+      arguments: { kind },
+      parts: { data: part },
+    })
+    return [
+      stage('snapshot', this.snapshot),
+      stage('change', joined(this.changes)),
+      stage('group', joined(this.groups)),
+    ]
+  }
+
+  unlock(caller: Caller, given: Uint8Array = secret, seal = this.seal): Ask {
+    return {
+      command: 'unlock',
+      arguments: { seal: 'key-file' },
+      parts: { seal, secret: caller.sealed('seal secret', given) },
+    }
+  }
+}
+
+/** Each behind its length (u32), as `stage` takes them. */
+function joined(pieces: readonly Uint8Array[]): Buffer {
+  return Buffer.concat(
+    pieces.flatMap((piece) => {
+      const length = Buffer.alloc(4)
+      length.writeUInt32BE(piece.length)
+      return [length, piece]
+    }),
+  )
+}
+
+suite('a restart', () => {
+  test('what was made before works afterwards, and what was destroyed stays so', async () => {
+    const first = new Caller()
+    const kept = new Kept()
+    await kept.found(first)
+    const [one, two] = [newKeyId(), newKeyId()].map((key) => ({ key, version: 1 }))
+    assert(one && two)
+    const wrapped: Uint8Array[] = []
+    for (const reference of [one, two]) {
+      const ask = { command: 'generateKey', arguments: { ...reference, template: p256 } }
+      const { items } = kept.keep(await first.ask(ask))
+      wrapped.push(items[0]?.parts.wrapped ?? new Uint8Array())
+    }
+    kept.keep(await first.ask({ command: 'destroyKey', arguments: two }))
+
+    const second = new Caller()
+    assert.equal(second.module.state, 'uninitialised')
+    const staged = await second.ask(...kept.stages())
+    assert(staged.items.every(({ error }) => !error))
+    assert.equal(second.module.state, 'locked')
+    const { items, leaves } = kept.keep(await second.ask(kept.unlock(second)))
+    assert.equal(second.module.state, 'operational')
+    assert.equal(items[0]?.result.recordSize, 4 + 3)
+    assert.deepEqual(
+      leaves.map(({ command, sequence }) => `${sequence} ${command}`),
+      ['4 stage', '5 stage', '6 stage', '7 unlock'],
+    )
+    const sign = (reference: object, part: Uint8Array | undefined): Ask => ({
+      command: 'sign',
+      arguments: reference,
+      parts: { data: secret, ...(part ? { wrapped: part } : {}) },
+    })
+    assert.equal(await second.refusal(sign(one, undefined)), 'KEY_NOT_LOADED')
+    await second.ok(sign(one, wrapped[0]))
+    assert.equal(await second.refusal(sign(two, wrapped[1])), 'KEY_DESTROYED')
+  })
+
+  test('another secret, seal, or module does not unlock, and the right one does after that', async () => {
+    const kept = new Kept()
+    await kept.found(new Caller())
+    const other = new Kept()
+    await other.found(new Caller())
+    const caller = new Caller()
+    await caller.ask(...kept.stages())
+    const wrong = kept.unlock(caller, Buffer.alloc(32, 8))
+    assert.equal(await caller.refusal(wrong), 'SEAL_INVALID')
+    const foreign = kept.unlock(caller, secret, other.seal)
+    assert.equal(await caller.refusal(foreign), 'STATE_INVALID')
+    const stale = kept.unlock(new Caller())
+    assert.equal(await caller.refusal(stale), 'CIPHERTEXT_INVALID')
+    assert.equal(caller.module.state, 'locked')
+    await caller.ok(kept.unlock(caller))
+  })
+
+  test('invariant 6: sealed state and record with one altered byte do not unlock', async () => {
+    const kept = new Kept()
+    const founder = new Caller()
+    await kept.found(founder)
+    kept.keep(
+      await founder.ask({ command: 'destroyKey', arguments: { key: newKeyId(), version: 1 } }),
+    )
+    for (const altered of [kept.snapshot, ...kept.changes, ...kept.groups]) {
+      const middle = Math.floor(altered.length / 2)
+      altered[middle] = (altered[middle] ?? 0) ^ 1
+      const caller = new Caller()
+      await caller.ask(...kept.stages())
+      const code = await caller.refusal(kept.unlock(caller))
+      assert.match(String(code), /^(STATE|RECORD)_INVALID$/)
+      altered[middle] = (altered[middle] ?? 0) ^ 1
+    }
+  })
+
+  test('unlocking runs once at a time', async () => {
+    const kept = new Kept()
+    await kept.found(new Caller())
+    const caller = new Caller()
+    await caller.ask(...kept.stages())
+    const both = [caller.one(kept.unlock(caller)), caller.one(kept.unlock(caller))]
+    const codes = (await Promise.all(both)).map(({ error }) => error?.code)
+    assert.deepEqual(codes, [undefined, 'MODULE_BUSY'])
+  })
+})
+
+suite('an operational module', () => {
+  test('a further seal opens the same domain', async () => {
+    const first = new Caller()
+    const kept = new Kept()
+    await kept.found(first)
+    const phrase = Buffer.from('a passphrase of many words')
+    const added = await first.ask({
+      command: 'addSeal',
+      arguments: { seal: 'passphrase' },
+      parts: { secret: first.sealed('seal secret', phrase) },
+    })
+    kept.keep(added)
+    const caller = new Caller()
+    await caller.ask(...kept.stages())
+    const seal = added.items[0]?.parts.seal ?? new Uint8Array()
+    const unlock = { ...kept.unlock(caller, phrase, seal), arguments: { seal: 'passphrase' } }
+    await caller.ok(unlock)
+    assert.deepEqual(caller.module.open.domain.domainId, first.module.open.domain.domainId)
+  })
+
+  test('a snapshot comes in pieces, from the first on', async () => {
+    const caller = await Caller.founded()
+    const ask = (piece: unknown): Ask => ({ command: 'takeSnapshot', arguments: { piece } })
+    assert.equal(await caller.refusal(ask(1)), 'ARGUMENT_INVALID')
+    const { result } = await caller.ok(ask(0))
+    assert.deepEqual(result, { generation: 2, pieces: 1 })
+    for (const piece of [1, -1, 0.5, '0', null]) {
+      assert.equal(await caller.refusal(ask(piece)), 'ARGUMENT_INVALID')
+    }
+  })
+
+  test('a head on request covers everything that was answered before', async () => {
+    const caller = await Caller.founded()
+    await caller.ok({ command: 'getStatus' })
+    const { result, parts } = await caller.ok({ command: 'signHead' })
+    assert.deepEqual(result, { size: 2 })
+    assert.equal(
+      Buffer.from(parts.note ?? [])
+        .toString()
+        .split('\n')[1],
+      '2',
+    )
+  })
+
+  test('status tells what it is, and self-tests how many there are', async () => {
+    const caller = await Caller.founded()
+    const { result } = await caller.ok({ command: 'getStatus' })
+    assert.partialDeepStrictEqual(result, {
+      state: 'operational',
+      reason: '',
+      development: true,
+      epoch: 1,
+      loadedKeys: 0,
+      freshness: 'none',
+      recordSize: 1,
+    })
+    assert((await caller.ok({ command: 'selfTest' })).result.tests)
+  })
+
+  test('a failed module answers nothing but status and self-test', async () => {
+    const caller = await Caller.founded()
+    caller.module.fail('self-test failed: by hand')
+    for (const command of ['random', 'lock', 'getTransportKey', 'stage']) {
+      assert.equal(await caller.refusal({ command }), 'MODULE_FAILED')
+    }
+    const { result } = await caller.ok({ command: 'getStatus' })
+    assert.partialDeepStrictEqual(result, { state: 'failed', reason: 'self-test failed: by hand' })
+    await caller.ok({ command: 'selfTest' })
+    assert.equal(caller.module.state, 'failed')
+  })
+
+  test('founding takes a secret that is long enough, and a domain is founded once', async () => {
+    const caller = new Caller()
+    const found = (bytes: Uint8Array, seal = 'key-file'): Ask => ({
+      command: 'found',
+      arguments: { development: true, seal },
+      parts: { secret: caller.sealed('seal secret', bytes) },
+    })
+    assert.equal(await caller.refusal(found(Buffer.alloc(31))), 'ARGUMENT_INVALID')
+    assert.equal(await caller.refusal(found(Buffer.alloc(11), 'passphrase')), 'ARGUMENT_INVALID')
+    assert.equal(await caller.refusal(found(secret, 'tpm')), 'ARGUMENT_INVALID')
+    assert.equal(caller.module.state, 'uninitialised')
+    await caller.ok(found(secret))
+    assert.equal(await caller.refusal(found(secret)), 'MODULE_STATE_INVALID')
+  })
+
+  test('an HsmError of the door is one of the contract', async () => {
+    const caller = new Caller()
+    await assert.rejects(caller.ok({ command: 'constructor' }), HsmError)
+  })
+})

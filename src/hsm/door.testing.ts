@@ -1,0 +1,244 @@
+/**
+ * A module in this process behind a pair of streams, and a caller at the other end of its door: what the
+ * tests of the command half share. The module is the real one; only the pipe is not.
+ */
+
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type Duplex, duplexPair } from 'node:stream'
+import { setImmediate as turn } from 'node:timers/promises'
+import type { AnyRow } from './commands/row.ts'
+import { commandTable } from './commands.ts'
+import type { AlgorithmName, KeyTypeName, KeyUse } from './contract/algorithms.ts'
+import type { Claim } from './contract/commands.ts'
+import { HsmError, type HsmErrorCode } from './contract/errors.ts'
+import { cutParts, encodeFrame, type Frame, FrameReader, type Json } from './contract/frame.ts'
+import type { KeyTemplate } from './contract/keys.ts'
+import { decodeLeaf, decodeLeafGroup, type Leaf } from './contract/leaf.ts'
+import { sealToTransportKey } from './contract/transport.ts'
+import { serveDoor } from './door.ts'
+import { Module } from './module.ts'
+import { type Clock, systemClock } from './record.ts'
+import { TransportKey } from './transport.ts'
+
+export const claim: Claim = {
+  identity: 'id_test',
+  requestId: 'request 1',
+  protocol: 'test',
+  address: 'here',
+}
+
+export interface Ask {
+  readonly command: string
+  readonly arguments?: unknown
+  readonly parts?: Readonly<Record<string, Uint8Array>>
+}
+
+export interface ItemAnswer {
+  readonly result: Json
+  readonly parts: Readonly<Record<string, Uint8Array>>
+  readonly error: { readonly code: HsmErrorCode; readonly message: string } | undefined
+}
+
+export interface FrameAnswer {
+  readonly items: readonly ItemAnswer[]
+  readonly leaves: readonly Leaf[]
+  readonly group: Uint8Array
+  readonly changes: readonly Uint8Array[]
+}
+
+/** What the module sent, by the id it names: answers, refusals of frames, notices. */
+export class Caller {
+  readonly module: Module
+  readonly stream: Duplex
+  readonly frames: Frame[] = []
+  isEnded = false
+  #lastId = 0
+  readonly #waiting = new Map<unknown, (frame: Frame) => void>()
+
+  constructor(options: { clock?: Clock; extra?: readonly AnyRow[] } = {}) {
+    const { clock = systemClock, extra = [] } = options
+    const transport = TransportKey.generate()
+    this.module = new Module({ clock, transport, wall: 'none' })
+    const [here, there] = duplexPair()
+    this.stream = here
+    const ended = () => {
+      this.isEnded = true
+    }
+    serveDoor(there, { module: this.module, table: commandTable(extra), ended })
+    const reader = new FrameReader(
+      (frame) => this.#take(frame),
+      (error) => assert.fail(error),
+    )
+    here.on('data', (chunk: Buffer) => reader.push(chunk))
+  }
+
+  /** A module with a fresh domain. */
+  static async founded(options?: ConstructorParameters<typeof Caller>[0]): Promise<Caller> {
+    const caller = new Caller(options)
+    await caller.ok({
+      command: 'found',
+      arguments: { development: true, seal: 'key-file' },
+      parts: { secret: caller.sealed('seal secret', Buffer.alloc(32, 7)) },
+    })
+    return caller
+  }
+
+  sealed(purpose: 'seal secret' | 'import key', secret: Uint8Array): Buffer {
+    return sealToTransportKey(this.module.transport.publicKey, purpose, secret)
+  }
+
+  /** Sends one frame and waits for its answer. */
+  async ask(...asks: readonly Ask[]): Promise<FrameAnswer> {
+    this.#lastId += 1
+    return decodeAnswer(await this.sendFrame(this.#lastId, encodeAsks(this.#lastId, asks)))
+  }
+
+  /** The only item of the answer. */
+  async one(ask: Ask): Promise<ItemAnswer> {
+    const [item] = (await this.ask(ask)).items
+    assert(item)
+    return item
+  }
+
+  /** As one, and it must succeed. @throws HsmError what the module refused */
+  async ok(ask: Ask): Promise<ItemAnswer> {
+    const item = await this.one(ask)
+    if (item.error) throw new HsmError(item.error.code, item.error.message)
+    return item
+  }
+
+  /** The code with which it is refused. */
+  async refusal(ask: Ask): Promise<HsmErrorCode | undefined> {
+    return (await this.one(ask)).error?.code
+  }
+
+  /** Raw bytes, and the first frame that comes back with the id. */
+  sendFrame(id: number, bytes: Uint8Array): Promise<Frame> {
+    return new Promise((resolve) => {
+      this.#waiting.set(id, resolve)
+      this.stream.write(bytes)
+    })
+  }
+
+  /** As many turns as it takes until the condition holds. */
+  async until(condition: () => boolean): Promise<void> {
+    for (let turns = 0; turns < 10_000; turns += 1) {
+      if (condition()) return
+      await turn()
+    }
+    assert.fail('it did not come to pass')
+  }
+
+  async ended(): Promise<void> {
+    if (!this.stream.readableEnded) await once(this.stream, 'end')
+  }
+
+  #take(frame: Frame): void {
+    this.frames.push(frame)
+    const { id } = frame.header
+    this.#waiting.get(id)?.(frame)
+    this.#waiting.delete(id)
+  }
+}
+
+export function encodeAsks(id: number, asks: readonly Ask[]): Buffer {
+  const bytes: Uint8Array[] = []
+  const items = asks.map(({ command, arguments: args = {}, parts = {} }) => {
+    bytes.push(...Object.values(parts))
+    const lengths = Object.entries(parts).map(([name, part]) => [name, part.length])
+    return { command, arguments: args, parts: Object.fromEntries(lengths) }
+  })
+  return encodeFrame({ id, claim, items }, bytes)
+}
+
+interface RawItem {
+  readonly result?: Json
+  readonly parts?: Readonly<Record<string, number>>
+  readonly error?: { readonly code: HsmErrorCode; readonly message: string }
+}
+
+/** @throws HsmError when the frame was refused as a whole */
+export function decodeAnswer({ header, body }: Frame): FrameAnswer {
+  const { error } = header as { error?: { code: HsmErrorCode; message: string } }
+  if (error) throw new HsmError(error.code, error.message)
+  const { leaves, changes, items } = header as {
+    leaves: number
+    changes: number
+    items: RawItem[]
+  }
+  const lengths = items.flatMap(({ parts = {} }) => Object.values(parts))
+  const [group, changeBytes, ...parts] = cutParts(body, [leaves, changes, ...lengths])
+  assert(group && changeBytes)
+  return {
+    group,
+    leaves: decodeLeafGroup(group).leaves.map(decodeLeaf),
+    changes: cutChanges(Buffer.from(changeBytes)),
+    items: items.map(({ result = {}, parts: names = {}, error: refused }) => ({
+      result,
+      error: refused,
+      parts: Object.fromEntries(
+        Object.keys(names).map((name) => [name, parts.shift() ?? new Uint8Array()]),
+      ),
+    })),
+  }
+}
+
+function cutChanges(bytes: Buffer): Uint8Array[] {
+  const changes: Uint8Array[] = []
+  for (let offset = 0; offset < bytes.length; ) {
+    const end = offset + 4 + bytes.readUInt32BE(offset)
+    changes.push(bytes.subarray(offset + 4, end))
+    offset = end
+  }
+  return changes
+}
+
+export function template(
+  type: KeyTypeName,
+  algorithms: readonly AlgorithmName[],
+  uses: readonly KeyUse[],
+  more: Partial<KeyTemplate> = {},
+): KeyTemplate {
+  return {
+    type,
+    algorithms,
+    uses,
+    exportable: false,
+    externalIv: false,
+    plaintextRelease: false,
+    notBefore: 0,
+    notAfter: 0,
+    lengthBytes: 0,
+    ...more,
+  }
+}
+
+let keys = 0
+
+/** A key id that no other test has. */
+export function newKeyId(): string {
+  keys += 1
+  return `key_${keys.toString(16).padStart(32, '0')}`
+}
+
+export const p256 = template('P-256', ['ECDSA-SHA-256'], ['sign', 'verify'])
+
+/** A command that is done when the test says so. */
+export function slowCommand(): { row: AnyRow; finish: () => void } {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const row: AnyRow = {
+    name: 'wait',
+    states: ['uninitialised', 'operational'],
+    roles: [],
+    approvals: [],
+    record: 'nothing',
+    parts: {},
+    parse: () => undefined,
+    run: async () => {
+      await promise
+      return { result: { waited: true }, parts: {} }
+    },
+  }
+  return { row, finish: resolve }
+}

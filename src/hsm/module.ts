@@ -1,0 +1,220 @@
+/**
+ * What the module's process holds, and the moves between its states (design section 4):
+ *
+ *   uninitialised ─ found ──▶ operational ─ lock ──▶ the end of the process
+ *   uninitialised ─ stage ─▶ locked ─ unlock ─▶ operational
+ *   any ─ a self-test that fails ─▶ failed
+ *
+ * The state is what is there, not a variable beside it. Nothing here knows frames or JSON.
+ */
+
+import assert from 'node:assert/strict'
+import type { ModuleState } from './contract/commands.ts'
+import { HsmError } from './contract/errors.ts'
+import { leavesUnstoredMax } from './contract/limits.ts'
+import { destroyedRevision } from './floor.ts'
+import { type LoadedKey, LoadedKeys } from './keys/loaded.ts'
+import { unwrap } from './keys/wrapped.ts'
+import type { KeyReference } from './parse.ts'
+import { type Clock, type LeafSink, Prelude } from './record.ts'
+import type { TransportKey } from './transport.ts'
+import { type OpenModule, Staged } from './unlock.ts'
+
+export interface ModuleOptions {
+  readonly clock: Clock
+  readonly transport: TransportKey
+  /** What status says of the wall. */
+  readonly wall: string
+}
+
+export class Module implements Disposable {
+  readonly clock: Clock
+  readonly transport: TransportKey
+  readonly wall: string
+  readonly keys = new LoadedKeys()
+  readonly prelude: Prelude
+  #staged = new Staged()
+  #open: OpenModule | undefined
+  #failure = ''
+  #isLocking = false
+  /** Whether a command that moves the state is at work. */
+  #isMoving = false
+
+  constructor({ clock, transport, wall }: ModuleOptions) {
+    this.clock = clock
+    this.transport = transport
+    this.wall = wall
+    this.prelude = new Prelude(clock)
+  }
+
+  get state(): ModuleState {
+    if (this.#failure !== '') return 'failed'
+    if (this.#open && !this.#isLocking) return 'operational'
+    return this.#isLocking || this.#staged.complete ? 'locked' : 'uninitialised'
+  }
+
+  /** Why the state is failed; empty otherwise. */
+  get failure(): string {
+    return this.#failure
+  }
+
+  /** True from `lock` on: the module answers what it has begun, and ends. */
+  get isLocking(): boolean {
+    return this.#isLocking
+  }
+
+  get staged(): Staged {
+    return this.#staged
+  }
+
+  /** Domain, floor, sealed state and record; undefined before the module is unlocked. */
+  get opened(): OpenModule | undefined {
+    return this.#open
+  }
+
+  /** As opened, for commands that exist only then. */
+  get open(): OpenModule {
+    assert(this.#open, 'only an operational module has a domain')
+    return this.#open
+  }
+
+  /** Where leaves go now. */
+  get leaves(): LeafSink {
+    return this.#open?.record ?? this.prelude
+  }
+
+  /** Milliseconds since 1970. */
+  now(): number {
+    return Math.floor(this.clock() / 1000)
+  }
+
+  /** @throws HsmError RECORD_NOT_STORED rather than work unrecorded */
+  assertRecordable(): void {
+    if (!this.#open || this.#open.record.unstored <= leavesUnstoredMax) return
+    throw new HsmError('RECORD_NOT_STORED', 'too much of the record is not stored yet')
+  }
+
+  /** For a frame as a whole: not even a refusal could be remembered. @throws HsmError RECORD_NOT_STORED */
+  assertPreludeHasRoom(): void {
+    if (this.#open || !this.prelude.full) return
+    throw new HsmError('RECORD_NOT_STORED', 'too much was asked before unlocking; start again')
+  }
+
+  /** Found, unlock and the like, one at a time. @throws HsmError MODULE_BUSY */
+  async move<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#isMoving) throw new HsmError('MODULE_BUSY', 'another change of state is at work')
+    this.#isMoving = true
+    try {
+      return await work()
+    } finally {
+      this.#isMoving = false
+    }
+  }
+
+  /** Operational from here on; what was staged is let go. */
+  enter(open: OpenModule): void {
+    assert(!this.#open)
+    this.#open = open
+    this.#staged = new Staged()
+  }
+
+  /** Takes no further command; the domain stays for the leaves of those that it has begun. */
+  beginLock(): void {
+    this.#isLocking = true
+    this.keys[Symbol.dispose]()
+  }
+
+  /** No command but status and self-test from here on. */
+  fail(reason: string): void {
+    assert(reason !== '')
+    this.#failure = reason
+    this.keys[Symbol.dispose]()
+  }
+
+  /**
+   * The key of this id and version: the loaded one, or the one that its wrapped key brings, which is
+   * loaded then.
+   * @throws HsmError KEY_NOT_LOADED, KEY_DESTROYED, WRAPPED_KEY_INVALID, WRAPPED_KEY_OUTDATED
+   */
+  key(reference: KeyReference, wrapped: Uint8Array | undefined): LoadedKey {
+    if (wrapped) return this.loadWrapped(reference, wrapped)
+    if (!this.keys.has(reference)) this.#assertNotDestroyed(reference)
+    return this.keys.get(reference)
+  }
+
+  /**
+   * Loads a wrapped key, unless the same revision is loaded already.
+   * @throws HsmError KEY_DESTROYED, WRAPPED_KEY_INVALID, WRAPPED_KEY_OUTDATED when the floor or a
+   *   loaded key is beyond it
+   */
+  loadWrapped(reference: KeyReference, wrapped: Uint8Array): LoadedKey {
+    this.#assertNotDestroyed(reference)
+    const unwrapped = unwrap(this.open.domain, wrapped)
+    using owned = new DisposableStack()
+    owned.use(unwrapped.material)
+    const { key, version, revision } = unwrapped.attributes
+    if (key !== reference.key || version !== reference.version) {
+      throw new HsmError('WRAPPED_KEY_INVALID', 'a wrapped key of another key or version')
+    }
+    const loaded = this.keys.has(reference) ? this.keys.get(reference) : undefined
+    const lowest = this.open.floor.lowest(key, version)
+    if (revision < Math.max(lowest, loaded?.attributes.revision ?? 0)) throw outdated()
+    if (loaded?.attributes.revision === revision) return loaded
+    owned.move()
+    this.keys.put(unwrapped)
+    return unwrapped
+  }
+
+  /** That a new key can have this id and version. @throws HsmError KEY_EXISTS, KEY_DESTROYED */
+  assertNew(reference: KeyReference): void {
+    this.#assertNotDestroyed(reference)
+    const isKnown = this.open.floor.lowest(reference.key, reference.version) > 0
+    if (isKnown || this.keys.has(reference)) {
+      throw new HsmError('KEY_EXISTS', 'there is a key of this id and version')
+    }
+  }
+
+  /**
+   * Loads a key that a command made or changed. Takes ownership unless it throws.
+   * @throws HsmError KEY_EXISTS, KEY_DESTROYED, when that came to be so while the key was made
+   */
+  load({ loaded, isNew }: { readonly loaded: LoadedKey; readonly isNew: boolean }): void {
+    if (isNew) this.assertNew(loaded.attributes)
+    if (this.state === 'operational') this.keys.put(loaded)
+    else loaded.material[Symbol.dispose]()
+  }
+
+  /**
+   * Raises the floor and lets go of a loaded key that is below it then: so that none ever is.
+   * @returns the change to be sealed, or nothing when the floor is there already
+   * @throws HsmError FLOOR_FULL
+   */
+  raiseFloor(reference: KeyReference, revision: number): readonly Uint8Array[] {
+    const { key, version } = reference
+    const { floor } = this.open
+    if (floor.lowest(key, version) >= revision) return []
+    const change = floor.raise(key, version, revision)
+    if (this.keys.has(reference) && this.keys.get(reference).attributes.revision < revision) {
+      this.keys.drop(reference)
+    }
+    return [change]
+  }
+
+  /** Overwrites what the module can reach. */
+  [Symbol.dispose](): void {
+    this.keys[Symbol.dispose]()
+    this.#open?.sealedState[Symbol.dispose]()
+    this.#open?.domain[Symbol.dispose]()
+    this.#open = undefined
+  }
+
+  #assertNotDestroyed({ key, version }: KeyReference): void {
+    if (this.open.floor.lowest(key, version) === destroyedRevision) {
+      throw new HsmError('KEY_DESTROYED', 'the key was destroyed')
+    }
+  }
+}
+
+function outdated(): HsmError {
+  return new HsmError('WRAPPED_KEY_OUTDATED', 'a newer revision of the key is in force')
+}

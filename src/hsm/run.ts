@@ -1,0 +1,65 @@
+/**
+ * The module from its start to its end: load the code, start the worker, test itself, raise the wall, and
+ * only then read the door. When the door closes, the module erases what it can reach and ends with 0; at
+ * a bug it says where, in one line, and ends with 1. It prints nothing else, ever.
+ */
+
+import type { AnyRow } from './commands/row.ts'
+import { commandTable } from './commands.ts'
+import { HsmError } from './contract/errors.ts'
+import { openDoor } from './door.ts'
+import { Module } from './module.ts'
+import { systemClock } from './record.ts'
+import { runSelfTests, startTests } from './self-tests.ts'
+import { TransportKey } from './transport.ts'
+import { raiseWall } from './wall.ts'
+import { startWorker } from './worker-pool.ts'
+
+/** Descriptor that the process inherits. */
+const doorDescriptor = 3
+
+export interface RunOptions {
+  /** Further rows for the table: an entry for tests has one; the module has none. */
+  readonly extraCommands?: readonly AnyRow[]
+}
+
+/** Resolves when the door is open. */
+export async function runModule({ extraCommands = [] }: RunOptions = {}): Promise<void> {
+  const { stderr } = process
+  process.on('uncaughtException', (error) => endWithBug(error, stderr))
+  const table = commandTable(extraCommands)
+  await startWorker()
+  const failure = await failureAtStart()
+  const transport = TransportKey.generate()
+  const { summary } = await raiseWall()
+  const module = new Module({ clock: systemClock, transport, wall: summary })
+  if (failure !== '') module.fail(failure)
+  openDoor(doorDescriptor, {
+    module,
+    table,
+    ended: () => {
+      module[Symbol.dispose]()
+      process.exit(0)
+    },
+  })
+}
+
+/** Which self-test was not met; empty when all were. */
+async function failureAtStart(): Promise<string> {
+  try {
+    await runSelfTests(startTests)
+    return ''
+  } catch (error) {
+    if (error instanceof HsmError) return error.message
+    throw error
+  }
+}
+
+/** Where it happened, not what with: a message may hold anything. */
+function endWithBug(error: unknown, stderr: NodeJS.WriteStream): void {
+  const lines = error instanceof Error ? (error.stack ?? '').split('\n') : []
+  const places = lines.filter((line) => line.startsWith('    at ')).map((line) => line.trim())
+  const name = error instanceof Error ? error.name : typeof error
+  stderr.write(`fatal: ${name} ${places.slice(0, 8).join(' ')}\n`)
+  process.exit(1)
+}

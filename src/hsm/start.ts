@@ -1,0 +1,40 @@
+/**
+ * Stage one of the wall. Node opens io_uring rings when it starts, and a ring opens files that a filter
+ * refuses: so this small program has the kernel answer that there is no io_uring (ENOSYS), and executes
+ * Node again. Stage two, with the code of the module, never has a ring and raises the rest (`wall.ts`).
+ *
+ * The host starts it with the permission model, native functions and this folder to read, and the door
+ * as descriptor 3. Arguments: the entry of stage two (default: the module), then flags for Node, which
+ * tests use. Whoever starts the module decides what code it is; this program adds no trust.
+ */
+
+import { execute, filterSystemCalls, forbidNewPrivileges } from './native.ts'
+import { ioUringFilter } from './wall-filter.ts'
+
+const moduleFolder = import.meta.dirname
+const [entry = `${moduleFolder}/main.ts`, ...furtherFlags] = process.argv.slice(2)
+
+/** 64 MiB: half for one Argon2id of 32 MiB, half for private keys. */
+const secureHeapBytes = 64 * 1024 * 1024
+
+if (process.platform === 'linux') {
+  forbidNewPrivileges()
+  filterSystemCalls(ioUringFilter(process.arch))
+}
+execute(process.execPath, [
+  '--permission',
+  '--allow-ffi',
+  '--allow-worker',
+  `--allow-fs-read=${moduleFolder}`,
+  `--allow-fs-read=${entry.slice(0, entry.lastIndexOf('/'))}`,
+  `--secure-heap=${secureHeapBytes}`,
+  '--disallow-code-generation-from-strings',
+  '--disable-proto=delete',
+  // No thread that waits for SIGUSR1 to open the inspector.
+  '--disable-sigusr1',
+  // Both warn of what the wall then takes away.
+  '--disable-warning=ExperimentalWarning',
+  '--disable-warning=SecurityWarning',
+  ...furtherFlags,
+  entry,
+])

@@ -1,0 +1,97 @@
+/**
+ * The slow calls that have no callback form, as jobs: RSA decryption and checks, and signatures over a
+ * ready digest. The one worker runs them; without a worker (tests of single files) they run in place.
+ * A key travels as a KeyObject, which threads share and which is not copied. What the worker makes of
+ * it for OpenSSL's own functions is freed, and its encoding erased, before the job ends.
+ */
+
+import { constants, type KeyObject, privateDecrypt } from 'node:crypto'
+import { HsmError } from './contract/errors.ts'
+import type { DigestScheme } from './digest-scheme.ts'
+import { NativeKey } from './native.ts'
+
+export type WorkerJob =
+  /** A private key; answers the signature, ECDSA in DER. */
+  | {
+      readonly kind: 'signDigest'
+      readonly key: KeyObject
+      readonly scheme: DigestScheme
+      readonly digest: Uint8Array
+    }
+  /** A private or public key; answers false for whatever is not right. */
+  | {
+      readonly kind: 'verifyDigest'
+      readonly key: KeyObject
+      readonly scheme: DigestScheme
+      readonly digest: Uint8Array
+      readonly signature: Uint8Array
+    }
+  /** RSAES-OAEP (RFC 8017 section 7.1.2); answers the plaintext in memory of its own. */
+  | {
+      readonly kind: 'oaepDecrypt'
+      readonly key: KeyObject
+      readonly hash: 'sha1' | 'sha256' | 'sha384' | 'sha512'
+      readonly label: Uint8Array
+      readonly ciphertext: Uint8Array
+    }
+  /** True if all numbers of the pair belong together, primality included. */
+  | { readonly kind: 'checkKey'; readonly key: KeyObject }
+
+export interface WorkerResults {
+  readonly signDigest: Uint8Array
+  readonly verifyDigest: boolean
+  readonly oaepDecrypt: Uint8Array
+  readonly checkKey: boolean
+}
+
+export type WorkerResult = WorkerResults[WorkerJob['kind']]
+
+/** @throws HsmError ARGUMENT_INVALID, CIPHERTEXT_INVALID, SECURE_HEAP_FULL */
+export function runJob(job: WorkerJob): WorkerResult {
+  switch (job.kind) {
+    case 'signDigest': {
+      using key = nativeKey(job.key)
+      return key.signDigest(job.scheme, job.digest)
+    }
+    case 'verifyDigest': {
+      using key = nativeKey(job.key)
+      return key.verifyDigest(job.scheme, job.digest, job.signature)
+    }
+    case 'oaepDecrypt':
+      return oaepDecrypt(job)
+    case 'checkKey': {
+      using key = nativeKey(job.key)
+      return key.isConsistent()
+    }
+  }
+}
+
+function nativeKey(key: KeyObject): NativeKey {
+  if (key.type === 'public') {
+    return NativeKey.fromSpki(key.export({ format: 'der', type: 'spki' }))
+  }
+  const pkcs8 = key.export({ format: 'der', type: 'pkcs8' })
+  try {
+    return NativeKey.fromPkcs8(pkcs8)
+  } finally {
+    pkcs8.fill(0)
+  }
+}
+
+function oaepDecrypt(job: Extract<WorkerJob, { kind: 'oaepDecrypt' }>): Uint8Array {
+  const { key, hash: oaepHash, label: oaepLabel, ciphertext } = job
+  const padding = constants.RSA_PKCS1_OAEP_PADDING
+  try {
+    return ownMemory(privateDecrypt({ key, padding, oaepHash, oaepLabel }, ciphertext))
+  } catch {
+    throw new HsmError('CIPHERTEXT_INVALID', 'the ciphertext, its label or its key is not right')
+  }
+}
+
+/** So that it can be handed to another thread, and erased there, without leaving a copy. */
+function ownMemory(bytes: Buffer): Buffer {
+  const own = Buffer.allocUnsafeSlow(bytes.length)
+  bytes.copy(own)
+  bytes.fill(0)
+  return own
+}
