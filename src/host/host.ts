@@ -1,0 +1,395 @@
+/**
+ * The host of one module, as a library in the server's process: opens the data folder, starts the
+ * module, brings it to where it was, relays commands, releases each answer when its leaf is durable,
+ * and starts the module again when it ends. The host never sees a key; it can lose what it keeps, but
+ * not change it unseen.
+ */
+
+import path from 'node:path'
+import type { Call, Claim, CommandName, Outcome } from '../hsm/contract/commands.ts'
+import { DataFolder } from './data-folder.ts'
+import type { DoorClient } from './door-client.ts'
+import { explained, HostError, isHostError, messageOf, noSecret } from './errors.ts'
+import { EventFile, type HostEvent } from './events.ts'
+import { ModuleFiles } from './module-files.ts'
+import type { ModuleEnd } from './module-process.ts'
+import type { HostOptions, HostState, HostStatus } from './options.ts'
+import type { HeadPage, LeafPage } from './record-files.ts'
+import { RestartLimit } from './restart-limit.ts'
+import { sendCalls } from './send-calls.ts'
+import { Session } from './session.ts'
+import { takeSnapshot } from './snapshot.ts'
+import {
+  type Answer,
+  answerOf,
+  ask,
+  call,
+  foundDomain,
+  hostClaim,
+  type ReadyModule,
+  unlockModule,
+} from './start-up.ts'
+import { WaitingCalls } from './waiting-calls.ts'
+
+/**
+ * @throws HostError FOLDER_…, SEAL_MISSING, MODULE_UNAVAILABLE, STORAGE_FAILED
+ * @throws HsmError SEAL_INVALID, STATE_INVALID, RECORD_INVALID and whatever else the module refuses
+ */
+export async function openHost(options: HostOptions): Promise<Host> {
+  const { development, foundIfEmpty = false } = options
+  const folder = await DataFolder.open(options.folder, { development, foundIfEmpty })
+  try {
+    return await Host.open(options, folder)
+  } catch (error) {
+    folder[Symbol.dispose]()
+    throw error
+  }
+}
+
+export class Host implements AsyncDisposable {
+  readonly #options: HostOptions
+  readonly #folder: DataFolder
+  readonly #files: ModuleFiles
+  readonly #events: EventFile
+  readonly #waiting = new WaitingCalls()
+  readonly #listeners: ((generation: number) => void)[] = []
+  readonly #restarts = new RestartLimit()
+  #session: Session | undefined
+  /** The way to an operational module while answers can be made durable; undefined otherwise. */
+  #door: DoorClient | undefined
+  #state: HostState = 'starting'
+  #reason = ''
+  #generation = 0
+  #recordSize = 0
+  /** Whether the module is to stay locked when it is started. */
+  #locked = false
+  #comingBack: Promise<void> | undefined
+  #snapshot: Promise<void> | undefined
+
+  private constructor(options: HostOptions, folder: DataFolder, files: ModuleFiles) {
+    this.#options = options
+    this.#folder = folder
+    this.#files = files
+    this.#recordSize = files.record.size
+    this.#events = new EventFile(
+      path.join(folder.path, 'host.events'),
+      () => new Date(),
+      (error) => options.log({ level: 'warn', message: `host.events: ${messageOf(error)}` }),
+    )
+  }
+
+  /** For openHost. */
+  static async open(options: HostOptions, folder: DataFolder): Promise<Host> {
+    const files = await ModuleFiles.open({
+      folder: folder.path,
+      founded: folder.domain !== undefined,
+      calls: options.disk,
+      committed: (recordSize) => host.#committed(recordSize),
+      failed: (error) => host.#storageFailed(error),
+      recovered: () => host.#storageRecovered(),
+    })
+    const host = new Host(options, folder, files)
+    try {
+      host.#events.add('host opened', { pid: process.pid })
+      await host.#bringUp()
+      return host
+    } catch (error) {
+      host.#state = 'closed'
+      await host.#files.close()
+      await host.#events.settled()
+      throw error
+    }
+  }
+
+  /** Process id of the module; 0 while there is none. */
+  get pid(): number {
+    return this.#session?.process.pid ?? 0
+  }
+
+  /** Counts the module's starts to operational; keys loaded under an earlier one are gone. */
+  get generation(): number {
+    return this.#generation
+  }
+
+  /** Called each time a module has become operational after this. */
+  onGeneration(listener: (generation: number) => void): void {
+    this.#listeners.push(listener)
+  }
+
+  status(): HostStatus {
+    return {
+      state: this.#state,
+      reason: this.#reason,
+      development: this.#folder.development,
+      domainId: this.#folder.domain?.domainId ?? '',
+      moduleId: this.#folder.domain?.moduleId ?? '',
+      pid: this.pid,
+      generation: this.#generation,
+      recordSize: this.#recordSize,
+      inFlight: this.#session?.door.inFlight ?? 0,
+    }
+  }
+
+  /**
+   * One outcome for each call, in their order, once their leaves and changes of state are durable. A
+   * rejection with MODULE_ENDED or STORAGE_FAILED means that nobody knows whether they took effect; with
+   * any other code nothing was sent.
+   * @throws HostError
+   */
+  call(claim: Claim, calls: readonly Call[]): Promise<Outcome[]> {
+    const door = this.#door
+    return door === undefined ? this.#callLater(claim, calls) : sendCalls(door, claim, calls)
+  }
+
+  /** One command. @throws HsmError what the module refused; HostError */
+  async run<N extends CommandName>(claim: Claim, command: Call<N>): Promise<Answer<N>> {
+    const outcomes = await this.call(claim, [command as Call])
+    return answerOf<N>(outcomes[0])
+  }
+
+  /** For this start of the module (contract/transport.ts). @throws HostError MODULE_UNAVAILABLE */
+  async transportPublicKey(): Promise<Uint8Array> {
+    await this.#comingBack
+    const ready = this.#session?.ready
+    if (!ready) throw this.#unavailable()
+    return ready.transportKey
+  }
+
+  /** The signed note of the record as it is now, durable. */
+  async signHead(claim: Claim): Promise<string> {
+    const { parts } = await this.run(claim, call('signHead', {}, {}))
+    return Buffer.from(parts.note).toString('utf8')
+  }
+
+  /** At most `limit` (1 to 1,000) durable leaves from this sequence on. */
+  readLeaves(from: number, limit: number): Promise<LeafPage> {
+    return this.#files.record.readLeaves(from, limit)
+  }
+
+  /** At most `limit` (1 to 1,000) signed heads from this number on. */
+  readHeads(from: number, limit: number): Promise<HeadPage> {
+    return this.#files.record.readHeads(from, limit)
+  }
+
+  /** The last events of host.events, oldest first. */
+  events(limit: number): Promise<HostEvent[]> {
+    return this.#events.read(limit)
+  }
+
+  /**
+   * Erases the module's secrets and replaces the process, which stays locked until unlock. What is in
+   * flight is answered or MODULE_ENDED.
+   * @throws HostError MODULE_UNAVAILABLE, MODULE_LOCKED
+   */
+  async lock(claim: Claim): Promise<void> {
+    const session = this.#session
+    if (this.#door === undefined || session === undefined) throw this.#unavailable()
+    this.#door = undefined
+    this.#locked = true
+    this.#state = 'restarting'
+    session.served = false
+    try {
+      await ask(session.door, claim, call('lock', {}, {}))
+    } finally {
+      await session.process.stop()
+      this.#comeBack()
+    }
+    await this.#comingBack
+  }
+
+  /** Overwrites the bytes of the secret. @throws HsmError SEAL_INVALID; HostError MODULE_UNAVAILABLE */
+  async unlock(claim: Claim, secret: Uint8Array): Promise<void> {
+    const session = this.#session
+    const ready = session?.ready
+    if (this.#state !== 'locked' || !session || !ready) {
+      secret.fill(0)
+      throw new HostError('MODULE_UNAVAILABLE', `the module is ${this.#state}, not locked.`)
+    }
+    await this.#unlock(session, ready, claim, secret)
+    this.#locked = false
+    this.#operational(session)
+  }
+
+  /** Asks for the module again after it ended too often. @throws HostError MODULE_UNAVAILABLE */
+  async start(): Promise<void> {
+    if (this.#state === 'unavailable') {
+      this.#restarts.forget()
+      this.#comeBack()
+    }
+    await this.#comingBack
+    if (this.#state !== 'operational' && this.#state !== 'locked') throw this.#unavailable()
+  }
+
+  /** Ends the module and gives the folder back; what arrived is made durable first. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    this.#door = undefined
+    this.#waiting.refuse(this.#unavailable())
+    await this.#session?.process.stop()
+    await this.#comingBack
+    await this.#snapshot
+    await this.#files.close()
+    await this.#events.settled()
+    this.#folder[Symbol.dispose]()
+  }
+
+  #callLater(claim: Claim, calls: readonly Call[]): Promise<Outcome[]> {
+    const isSoon = this.#state === 'starting' || this.#state === 'restarting'
+    return isSoon ? this.#waiting.add(claim, calls) : Promise.reject(this.#unavailable())
+  }
+
+  #unavailable(): HostError {
+    const { failure } = this.#files.commit
+    if (this.#state === 'storage-failed' && failure) return failure
+    if (this.#state === 'locked') {
+      return new HostError('MODULE_LOCKED', 'the module is locked. Unlock it with its secret.')
+    }
+    const why = this.#reason === '' ? '' : ` (${this.#reason})`
+    return new HostError('MODULE_UNAVAILABLE', `the module is ${this.#state}${why}.`)
+  }
+
+  /**
+   * From nothing to a module that is where the last one was, or locked if that is wanted. When it fails
+   * the process is gone again.
+   */
+  async #bringUp(): Promise<void> {
+    await this.#files.commit.idle()
+    const session = new Session(this.#files, this.#options.entry, () => this.#leave(session))
+    this.#session = session
+    void session.ended.then((end) => this.#ended(session, end))
+    this.#events.add('module started', { pid: session.process.pid })
+    try {
+      const ready = await session.prepare(this.#files)
+      const isFounded = this.#folder.domain !== undefined
+      const secret = this.#locked ? null : await session.whileAlive(this.#options.secret())
+      if (secret === null) {
+        if (!isFounded) throw noSecret()
+        this.#stayLocked(session)
+        return
+      }
+      if (isFounded) await this.#unlock(session, ready, hostClaim, secret)
+      else await this.#found(session, ready, secret)
+    } catch (error) {
+      session.process.kill()
+      const { output } = await session.ended
+      throw explained(error, session.broken || output)
+    }
+    this.#operational(session)
+  }
+
+  #unlock(session: Session, ready: ReadyModule, claim: Claim, secret: Uint8Array): Promise<void> {
+    const { sealKind } = this.#options
+    return unlockModule(session.door, this.#files, claim, ready, sealKind, secret)
+  }
+
+  /** Writing the ids into keyhold.json is the last step: before it there is no domain. */
+  async #found(session: Session, ready: ReadyModule, secret: Uint8Array): Promise<void> {
+    const domain = await foundDomain(session.door, this.#files, ready, this.#options, secret)
+    await this.#folder.commitFounding(domain)
+    this.#events.add('domain founded', { ...domain })
+  }
+
+  #stayLocked(session: Session): void {
+    session.served = true
+    this.#locked = true
+    this.#state = 'locked'
+    this.#waiting.refuse(this.#unavailable())
+  }
+
+  #operational(session: Session): void {
+    session.served = true
+    session.unlocked = true
+    this.#generation += 1
+    for (const listener of this.#listeners) listener(this.#generation)
+    this.#serve(session)
+  }
+
+  #serve(session: Session): void {
+    this.#state = 'operational'
+    this.#reason = ''
+    this.#door = session.door
+    this.#waiting.release((claim, calls) => sendCalls(session.door, claim, calls))
+  }
+
+  /** Calls wait from here on. */
+  #leave(session: Session): void {
+    if (this.#session !== session) return
+    this.#door = undefined
+    if (this.#state === 'operational') this.#state = 'restarting'
+  }
+
+  #ended(session: Session, end: ModuleEnd): void {
+    const reason = session.broken
+    this.#events.add('module ended', { pid: session.process.pid, ...end, reason })
+    if (this.#session === session) this.#session = undefined
+    if (this.#state === 'closed' || (!session.served && end.kind === 'asked')) return
+    const level = end.kind === 'wall' ? 'error' : 'warn'
+    this.#options.log({ level, message: `the module ended: ${end.kind}`, ...end, reason })
+    this.#restarts.ended()
+    if (session.served) this.#comeBack()
+  }
+
+  #comeBack(): void {
+    this.#door = undefined
+    this.#state = 'restarting'
+    this.#comingBack = this.#tryToComeBack()
+  }
+
+  async #tryToComeBack(): Promise<void> {
+    while (this.#state === 'restarting') {
+      if (this.#restarts.isReached) {
+        this.#giveUp('it ended too often within a minute; see host.events')
+        return
+      }
+      try {
+        await this.#bringUp()
+        return
+      } catch (error) {
+        if (this.#files.commit.failure) this.#state = 'storage-failed'
+        else if (!isHostError(error, 'MODULE_ENDED', 'STORAGE_FAILED'))
+          this.#giveUp(messageOf(error))
+      }
+    }
+  }
+
+  #giveUp(reason: string): void {
+    if (this.#state === 'closed') return
+    this.#state = 'unavailable'
+    this.#reason = reason
+    this.#events.add('module given up', { reason })
+    this.#options.log({ level: 'error', message: `the module is not started again: ${reason}` })
+    this.#waiting.refuse(this.#unavailable())
+  }
+
+  #committed(recordSize: number): void {
+    this.#recordSize = Math.max(this.#recordSize, recordSize)
+    const door = this.#door
+    if (door === undefined) return
+    door.acknowledge(this.#recordSize)
+    const { state } = this.#files
+    if (!state?.snapshotDue || this.#snapshot !== undefined) return
+    this.#snapshot = takeSnapshot(door, state)
+      .catch((error) =>
+        this.#options.log({ level: 'warn', message: `no snapshot: ${messageOf(error)}` }),
+      )
+      .finally(() => {
+        this.#snapshot = undefined
+      })
+  }
+
+  #storageFailed(error: HostError): void {
+    this.#options.log({ level: 'error', message: error.message })
+    if (this.#state !== 'operational') return
+    this.#door = undefined
+    this.#state = 'storage-failed'
+    this.#reason = error.message
+  }
+
+  #storageRecovered(): void {
+    this.#options.log({ level: 'info', message: 'the record can be made durable again' })
+    if (this.#state !== 'storage-failed') return
+    if (this.#session?.unlocked) this.#serve(this.#session)
+    else this.#comeBack()
+  }
+}

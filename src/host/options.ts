@@ -1,0 +1,56 @@
+/**
+ * What a host is told when it is opened, and what it says of itself.
+ */
+
+import type { SealKind } from '../hsm/contract/commands.ts'
+import type { DiskCalls } from './append-file.ts'
+
+export interface HostLogEntry {
+  readonly level: 'info' | 'warn' | 'error'
+  readonly message: string
+  readonly [member: string]: unknown
+}
+
+export interface HostOptions {
+  readonly folder: string
+  /** Must be what the domain was founded as. */
+  readonly development: boolean
+  readonly sealKind: SealKind
+  /**
+   * The secret of the seal (passphrase or key file), asked for at each start of the module, also after
+   * a crash; the host overwrites the bytes once they are sealed to the module's transport key. Null
+   * leaves the module locked.
+   */
+  readonly secret: () => Promise<Uint8Array | null>
+  /** Founds a domain when the folder is new; without it a new folder is FOLDER_EMPTY. */
+  readonly foundIfEmpty?: boolean
+  readonly log: (entry: HostLogEntry) => void
+  /** Another first file of the module's stage two, and other calls for the disk: for tests. */
+  readonly entry?: string
+  readonly disk?: DiskCalls
+}
+
+export type HostState =
+  | 'starting'
+  | 'locked'
+  | 'operational'
+  | 'restarting'
+  | 'storage-failed'
+  | 'unavailable'
+  | 'closed'
+
+export interface HostStatus {
+  readonly state: HostState
+  /** Why, when the state is storage-failed or unavailable; empty otherwise. */
+  readonly reason: string
+  readonly development: boolean
+  readonly domainId: string
+  readonly moduleId: string
+  /** Process id of the module; 0 while there is none. */
+  readonly pid: number
+  /** Counts the module's starts to operational; keys loaded under an earlier one are gone. */
+  readonly generation: number
+  /** Leaves that are durable. */
+  readonly recordSize: number
+  readonly inFlight: number
+}

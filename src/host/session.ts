@@ -1,0 +1,91 @@
+/**
+ * One life of the module's process as the host sees it: from being started to its end. Whatever the
+ * process sent is taken before its end is reported, so that nothing durable is called lost.
+ */
+
+import { DoorClient } from './door-client.ts'
+import { HostError } from './errors.ts'
+import type { ModuleFiles } from './module-files.ts'
+import { type ModuleEnd, ModuleProcess } from './module-process.ts'
+import { prepareModule, type ReadyModule } from './start-up.ts'
+
+/** A start that takes longer is given up. */
+const startMsMax = 60_000
+
+export class Session {
+  readonly process: ModuleProcess
+  readonly door: DoorClient
+  /** How the process ended; when it resolves, every request that it did not answer was refused. */
+  readonly ended: Promise<ModuleEnd>
+  /** Whether the host brought it to where it was to be: its end is then a reason to start another. */
+  served = false
+  /** Whether it is operational. */
+  unlocked = false
+  readonly #leaving: () => void
+  #ready: ReadyModule | undefined
+  /** Why the host ended the process, if it did. */
+  #broken = ''
+
+  /** `leaving` is called before the first request is refused because of the end. */
+  constructor(files: ModuleFiles, entry: string | undefined, leaving: () => void) {
+    this.#leaving = leaving
+    this.process = new ModuleProcess(entry)
+    this.door = new DoorClient(this.process.door, {
+      arrived: (answer) => files.keep(answer),
+      head: (note) => files.keepHead(note),
+      broken: (reason) => this.#break(reason),
+    })
+    this.ended = this.process.ended.then((end) => {
+      this.#leave()
+      return end
+    })
+  }
+
+  /** Why the host ended the process itself; empty when it did not. */
+  get broken(): string {
+    return this.#broken
+  }
+
+  /** Undefined until everything is staged. */
+  get ready(): ReadyModule | undefined {
+    return this.#ready
+  }
+
+  /** Stages what is kept. @throws HsmError, HostError MODULE_ENDED */
+  async prepare(files: ModuleFiles): Promise<ReadyModule> {
+    const timer = setTimeout(() => this.#break('it took too long to start'), startMsMax)
+    try {
+      this.#ready = await prepareModule(this.door, files)
+      return this.#ready
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** What the promise gives, unless the process ends first. @throws HostError MODULE_ENDED */
+  whileAlive<T>(promise: Promise<T>): Promise<T> {
+    const gone = this.ended.then(() => {
+      throw endedError()
+    })
+    return Promise.race([promise, gone])
+  }
+
+  #break(reason: unknown): void {
+    this.#broken = reason instanceof Error ? reason.message : String(reason)
+    this.process.kill()
+    this.#leave()
+  }
+
+  #leave(): void {
+    this.#leaving()
+    this.door.end(endedError())
+  }
+}
+
+function endedError(): HostError {
+  return new HostError(
+    'MODULE_ENDED',
+    'the module ended before it answered: whether the command took effect is not known. ' +
+      'Read back what it was to change before trying again.',
+  )
+}

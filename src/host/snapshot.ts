@@ -1,0 +1,21 @@
+/**
+ * A new snapshot of the sealed state, in the background: the module freezes its state with the first
+ * piece and goes on working, and changes that follow go to the next generation's file. The older
+ * generation stays until the new snapshot is complete and durable.
+ */
+
+import type { DoorClient } from './door-client.ts'
+import { ask, call, hostClaim } from './start-up.ts'
+import type { StateFiles } from './state-files.ts'
+
+/** @throws HsmError, HostError MODULE_ENDED, STORAGE_FAILED; what is kept is whole in every case */
+export async function takeSnapshot(door: DoorClient, state: StateFiles): Promise<void> {
+  const generation = await state.prepareNext()
+  const pieces: Uint8Array[] = []
+  for (let piece = 0, count = 1; piece < count; piece += 1) {
+    const { result, parts } = await ask(door, hostClaim, call('takeSnapshot', { piece }, {}))
+    count = result.pieces
+    pieces.push(parts.snapshot)
+  }
+  await state.keepSnapshot(generation, pieces)
+}

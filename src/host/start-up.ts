@@ -1,0 +1,151 @@
+/**
+ * Bringing a module to where it was: what the host kept is staged piece by piece, then the seal and its
+ * secret, sealed to the transport key of this start, unlock it. The module checks all of it. The secret
+ * is asked for at each start and overwritten at once (docs/decisions/0004).
+ */
+
+import assert from 'node:assert/strict'
+import type {
+  Call,
+  Claim,
+  CommandName,
+  Commands,
+  ModuleStatus,
+  Outcome,
+  SealKind,
+} from '../hsm/contract/commands.ts'
+import { HsmError } from '../hsm/contract/errors.ts'
+import { chunkBytesMax } from '../hsm/contract/limits.ts'
+import { sealToTransportKey } from '../hsm/contract/transport.ts'
+import { frameRecords } from './append-file.ts'
+import type { FoundedDomain } from './data-folder.ts'
+import type { DoorClient } from './door-client.ts'
+import type { ModuleFiles } from './module-files.ts'
+
+/** What the module answered to one command. */
+export interface Answer<N extends CommandName> {
+  readonly result: Commands[N]['result']
+  readonly parts: Commands[N]['answer']
+}
+
+/** The host itself, in the record. */
+export const hostClaim: Claim = { identity: 'host', requestId: '', protocol: 'host', address: '' }
+
+export interface ReadyModule {
+  readonly status: ModuleStatus
+  readonly transportKey: Uint8Array
+}
+
+/** Hands over everything that is kept. @throws HsmError, HostError MODULE_ENDED */
+export async function prepareModule(door: DoorClient, files: ModuleFiles): Promise<ReadyModule> {
+  const prelude = await files.beginPrelude()
+  const { result: status } = await ask(door, hostClaim, call('getStatus', {}, {}))
+  if (files.state) {
+    for (const piece of await files.state.readSnapshot()) await stage(door, 'snapshot', piece)
+    for await (const some of files.state.readChanges()) await stageRecords(door, 'change', some)
+    const record = files.record.staged()
+    if (record.head !== undefined) {
+      await stage(door, 'head', Buffer.from(record.head))
+      await stage(door, 'frontier', record.frontier)
+    }
+    for await (const some of record.groups()) await stageRecords(door, 'group', some)
+    await stageRecords(door, 'prelude', prelude)
+  }
+  const { parts } = await ask(door, hostClaim, call('getTransportKey', {}, {}))
+  return { status, transportKey: parts.publicKey }
+}
+
+/** @throws HsmError SEAL_INVALID, STATE_INVALID, RECORD_INVALID; HostError SEAL_MISSING, MODULE_ENDED */
+export async function unlockModule(
+  door: DoorClient,
+  files: ModuleFiles,
+  claim: Claim,
+  module: ReadyModule,
+  sealKind: SealKind,
+  secret: Uint8Array,
+): Promise<void> {
+  const sealed = sealSecret(module.transportKey, secret)
+  const seal = await files.readSeal(sealKind)
+  await ask(door, claim, call('unlock', { seal: sealKind }, { seal, secret: sealed }))
+  await files.record.removeTakenPreludes()
+}
+
+/** Founds a domain and keeps its seal and first snapshot. */
+export async function foundDomain(
+  door: DoorClient,
+  files: ModuleFiles,
+  module: ReadyModule,
+  options: { development: boolean; sealKind: SealKind },
+  secret: Uint8Array,
+): Promise<FoundedDomain> {
+  const sealed = sealSecret(module.transportKey, secret)
+  const { development, sealKind } = options
+  const { result, parts } = await ask(
+    door,
+    hostClaim,
+    call('found', { development, seal: sealKind }, { secret: sealed }),
+  )
+  await files.writeSeal(sealKind, parts.seal)
+  await files.foundState(parts.snapshot)
+  await files.record.removeTakenPreludes()
+  return { domainId: result.domainId, moduleId: result.moduleId }
+}
+
+/** One command. @throws HsmError what the module refused; HostError */
+export async function ask<N extends CommandName>(
+  door: DoorClient,
+  claim: Claim,
+  command: Call<N>,
+): Promise<Answer<N>> {
+  const outcomes = await door.send(claim, [command as Call])
+  return answerOf<N>(outcomes[0])
+}
+
+/** @throws HsmError what the module refused */
+export function answerOf<N extends CommandName>(outcome: Outcome | undefined): Answer<N> {
+  assert(outcome)
+  if ('error' in outcome) throw new HsmError(outcome.error.code, outcome.error.message)
+  return outcome as Answer<N>
+}
+
+export function call<N extends CommandName>(
+  command: N,
+  args: Commands[N]['arguments'],
+  parts: Commands[N]['parts'],
+): Call<N> {
+  return { command, arguments: args, parts }
+}
+
+type StagedKind = Commands['stage']['arguments']['kind']
+
+async function stage(door: DoorClient, kind: StagedKind, data: Uint8Array): Promise<void> {
+  await ask(door, hostClaim, call('stage', { kind }, { data }))
+}
+
+/** As many to a frame as fit, each behind its length, one frame after the other. */
+async function stageRecords(
+  door: DoorClient,
+  kind: 'change' | 'group' | 'prelude',
+  records: readonly Uint8Array[],
+): Promise<void> {
+  let some: Uint8Array[] = []
+  let bytes = 0
+  for (const record of records) {
+    if (some.length > 0 && bytes + 4 + record.length > chunkBytesMax) {
+      await stage(door, kind, frameRecords(some))
+      some = []
+      bytes = 0
+    }
+    some.push(record)
+    bytes += 4 + record.length
+  }
+  if (some.length > 0) await stage(door, kind, frameRecords(some))
+}
+
+function sealSecret(transportKey: Uint8Array, secret: Uint8Array): Buffer {
+  try {
+    return sealToTransportKey(transportKey, 'seal secret', secret)
+  } finally {
+    secret.fill(0)
+  }
+}
