@@ -1,0 +1,18 @@
+/** Every route there is: this table is the whole of the REST API. */
+
+import type { Route } from './route.ts'
+import { accessRoutes } from './routes/access.ts'
+import { aliasRoutes } from './routes/aliases.ts'
+import { identityRoutes } from './routes/identities.ts'
+import { keyRoutes } from './routes/keys.ts'
+import { systemRoutes } from './routes/system.ts'
+import { useRoutes } from './routes/use.ts'
+
+export const routes: readonly Route[] = [
+  ...systemRoutes,
+  ...identityRoutes,
+  ...accessRoutes,
+  ...keyRoutes,
+  ...aliasRoutes,
+  ...useRoutes,
+]

@@ -1,0 +1,151 @@
+/** Routes about the installation itself: health, the document, status, the module's record. */
+
+import { z } from 'zod'
+import { moduleStates } from '../../../hsm/contract/commands.ts'
+import { assertPermission, everywhere } from '../../../kms/access/access.ts'
+import { whoAmI } from '../../../kms/access/roles.ts'
+import { claimOf } from '../../../kms/commands.ts'
+import { moduleStatus, transportKey } from '../../../kms/module.ts'
+import { RestError } from '../errors.ts'
+import { type Route, route } from '../route.ts'
+import { bytes, identity, queryInteger, roleAssignment, time } from '../schemas.ts'
+
+const recordPageMax = 1_000
+/** Leaf, or signed note. */
+const recordEntryBytesMax = 4 * 1024
+
+const recordPage = z.strictObject({
+  from: queryInteger(0, Number.MAX_SAFE_INTEGER).optional(),
+  limit: queryInteger(1, recordPageMax).optional(),
+})
+const next = z.int().min(0).optional()
+
+const moduleStatusAnswer = z
+  .strictObject({
+    state: z.enum(moduleStates),
+    reason: z.string(),
+    moduleId: z.string(),
+    domainId: z.string(),
+    development: z.boolean(),
+    epoch: z.int(),
+    loadedKeys: z.int(),
+    floorEntries: z.int(),
+    recordSize: z.int(),
+    wall: z.string(),
+    residentBytes: z.int(),
+    cpuMicros: z.int(),
+    freshness: z.literal('none'),
+    version: z.string(),
+    node: z.string(),
+  })
+  .meta({ id: 'ModuleStatus' })
+
+export const systemRoutes: readonly Route[] = [
+  route({
+    name: 'getHealth',
+    method: 'GET',
+    path: '/v1/health',
+    summary: 'Whether the process lives',
+    permission: 'none',
+    result: z.strictObject({ status: z.literal('ok') }),
+    handle: async () => ({ status: 'ok' as const }),
+  }),
+  route({
+    name: 'getReadiness',
+    method: 'GET',
+    path: '/v1/ready',
+    summary: 'Whether module, database and disk can do their work; NOT_READY names what cannot',
+    permission: 'none',
+    result: z.strictObject({ status: z.literal('ready') }),
+    handle: async ({ rest }) => {
+      const parts = Object.entries(await rest.readiness())
+      const missing = parts.filter(([, ready]) => !ready).map(([part]) => part)
+      if (missing.length > 0) throw new RestError('NOT_READY', `not ready: ${missing.join(', ')}`)
+      return { status: 'ready' as const }
+    },
+  }),
+  route({
+    name: 'getOpenApi',
+    method: 'GET',
+    path: '/v1/openapi.json',
+    summary: 'This document: the API as OpenAPI 3.1',
+    permission: 'none',
+    result: z.record(z.string(), z.unknown()),
+    handle: async ({ rest }) => rest.openApi,
+  }),
+  route({
+    name: 'whoAmI',
+    method: 'GET',
+    path: '/v1/whoami',
+    summary: 'The identity of the token, and its roles',
+    permission: 'token',
+    result: z.strictObject({ identity, roles: z.array(roleAssignment) }),
+    handle: ({ kms, caller }) => whoAmI(kms, caller),
+  }),
+  route({
+    name: 'getStatus',
+    method: 'GET',
+    path: '/v1/status',
+    summary: 'The module, its record, and the versions',
+    permission: ['status:read'],
+    result: z.strictObject({
+      version: z.string(),
+      development: z.boolean(),
+      time,
+      module: moduleStatusAnswer,
+    }),
+    handle: async ({ kms, rest, caller }) => ({
+      version: rest.version,
+      development: rest.development,
+      time: kms.now(),
+      module: await moduleStatus(kms, caller),
+    }),
+  }),
+  route({
+    name: 'getTransportKey',
+    method: 'GET',
+    path: '/v1/transport-key',
+    summary: 'The public key to which a key to be imported is sealed, fresh at each start',
+    permission: ['transport-key:read'],
+    result: z.strictObject({ publicKey: bytes(recordEntryBytesMax) }),
+    handle: async ({ kms, caller }) => ({ publicKey: await transportKey(kms, caller) }),
+  }),
+  route({
+    name: 'getRecordHead',
+    method: 'GET',
+    path: '/v1/record/head',
+    summary: 'The head of the record as it is now, signed for this request (C2SP signed note)',
+    permission: ['record:read'],
+    result: z.strictObject({ note: z.string().max(recordEntryBytesMax) }),
+    handle: async ({ kms, rest, caller }) => {
+      await assertPermission(kms, caller, everywhere, 'record:read')
+      return { note: await rest.record.head(claimOf(caller)) }
+    },
+  }),
+  route({
+    name: 'listRecordHeads',
+    method: 'GET',
+    path: '/v1/record/heads',
+    summary: 'Signed heads, the oldest first; next is the number to go on from',
+    permission: ['record:read'],
+    query: recordPage,
+    result: z.strictObject({ heads: z.array(z.string().max(recordEntryBytesMax)), next }),
+    handle: async ({ kms, rest, caller, query: { from = 0, limit = recordPageMax } }) => {
+      await assertPermission(kms, caller, everywhere, 'record:read')
+      return rest.record.heads(from, limit)
+    },
+  }),
+  route({
+    name: 'listRecordLeaves',
+    method: 'GET',
+    path: '/v1/record/leaves',
+    summary: 'Leaves of the record, the oldest first; next is the sequence to go on from',
+    permission: ['record:read'],
+    query: recordPage,
+    result: z.strictObject({ leaves: z.array(bytes(recordEntryBytesMax)), next }),
+    handle: async ({ kms, rest, caller, query: { from = 0, limit = recordPageMax } }) => {
+      await assertPermission(kms, caller, everywhere, 'record:read')
+      return rest.record.leaves(from, limit)
+    },
+  }),
+]
