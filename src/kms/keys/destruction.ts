@@ -1,0 +1,106 @@
+/**
+ * Destruction: scheduled after a waiting period in which the key is disabled and the decision can be
+ * taken back, or at once. Nothing brings a destroyed key back: its row stays and says so.
+ */
+
+import { parseKeyId } from '../../hsm/contract/keys.ts'
+import { systemCaller } from '../commands.ts'
+import { KmsError } from '../errors.ts'
+import type { Caller, Change, Kms } from '../kms.ts'
+import { destructionDaysDefault, destructionDaysMax } from '../limits.ts'
+import { changeRow, changingKey, finishLeft, recordOf } from './change.ts'
+import { suspendKey } from './changes.ts'
+import { finishDestruction } from './destroy-bytes.ts'
+import { inHand, newIntent, writeIntent } from './intents.ts'
+import { forgetKey } from './known-keys.ts'
+import type { KeyRecord } from './rows.ts'
+
+const dayMs = 24 * 60 * 60 * 1_000
+
+/**
+ * The key is disabled at once and destroyed after so many days, 7 unless given.
+ *
+ * @throws KmsError ARGUMENT_INVALID, and what changingKey throws
+ */
+export async function scheduleDestruction(
+  kms: Kms,
+  caller: Caller,
+  namespace: string,
+  key: string,
+  input: { readonly days?: number | undefined },
+  change: Change = {},
+): Promise<KeyRecord> {
+  const { days = destructionDaysDefault } = input
+  if (!Number.isSafeInteger(days) || days < kms.destructionDaysMin || days > destructionDaysMax) {
+    const range = `${kms.destructionDaysMin} to ${destructionDaysMax}`
+    throw new KmsError('ARGUMENT_INVALID', `the waiting period is ${range} days`)
+  }
+  const permission = 'keys:schedule-destruction'
+  return changingKey(kms, caller, { namespace, key, permission, ...change }, (row) =>
+    suspendKey(kms, caller, row, { destructionDue: kms.now() + days * dayMs }),
+  )
+}
+
+/** The key stays disabled. @throws KmsError KEY_STATE_INVALID, and what changingKey throws */
+export async function cancelDestruction(
+  kms: Kms,
+  caller: Caller,
+  namespace: string,
+  key: string,
+  change: Change = {},
+): Promise<KeyRecord> {
+  const permission = 'keys:cancel-destruction'
+  return changingKey(kms, caller, { namespace, key, permission, ...change }, async (row) => {
+    if (row.destructionDue === null) {
+      throw new KmsError('KEY_STATE_INVALID', `the destruction of ${row.name} is not scheduled`)
+    }
+    const record = await kms.db.write(async (query) => {
+      await changeRow(query, kms, row.keyId, { destructionDue: null })
+      return recordOf(query, row.keyId)
+    })
+    forgetKey(kms, record.id)
+    return record
+  })
+}
+
+/**
+ * At once and for good.
+ *
+ * @throws KmsError CONFIRMATION_INVALID unless confirm is the key's exact name, and what changingKey throws
+ */
+export async function destroyKey(
+  kms: Kms,
+  caller: Caller,
+  namespace: string,
+  key: string,
+  { confirm }: { readonly confirm: string },
+  change: Change = {},
+): Promise<KeyRecord> {
+  const permission = 'keys:destroy'
+  return changingKey(kms, caller, { namespace, key, permission, ...change }, async (row) => {
+    if (confirm !== row.name) {
+      throw new KmsError('CONFIRMATION_INVALID', 'confirm must be the name of the key')
+    }
+    return destroy(kms, caller, row.keyId)
+  })
+}
+
+/** For the job: if it is still due. */
+export async function destroyIfDue(kms: Kms, id: string): Promise<void> {
+  const keyId = parseKeyId(id)
+  await kms.keyLocks.hold(keyId, async () => {
+    await finishLeft(kms, keyId)
+    const { destructionDue } = await recordOf(kms.db.query, keyId)
+    if (destructionDue === undefined || destructionDue > kms.now()) return
+    await destroy(kms, systemCaller(`destruction of ${keyId}`), keyId)
+  })
+}
+
+async function destroy(kms: Kms, caller: Caller, id: string): Promise<KeyRecord> {
+  const intent = newIntent(kms, parseKeyId(id), { kind: 'destroy' } as const)
+  await kms.db.write((query) => writeIntent(query, kms, intent))
+  return inHand(kms, intent, async () => {
+    await finishDestruction(kms, caller, intent)
+    return recordOf(kms.db.query, id)
+  })
+}

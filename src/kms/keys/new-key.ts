@@ -1,0 +1,205 @@
+/**
+ * The making of a key, however its bytes come to be: generated, imported, unwrapped, derived. An intent
+ * first (it holds the idempotency key and refuses a name that is taken), then the command, then the rows
+ * in one transaction with the answer. A crash in between leaves a wrapped key that nobody was told of
+ * and nothing else: there is no key before its rows.
+ */
+
+import type { KeyClass } from '../../hsm/contract/algorithms.ts'
+import type { NewKey } from '../../hsm/contract/commands.ts'
+import { type KeyId, type KeyTemplate, parseKeyId } from '../../hsm/contract/keys.ts'
+import type { Query } from '../../storage/database.ts'
+import { deleteIntent } from '../../storage/intents.ts'
+import { findKeyName, insertKeyName } from '../../storage/key-names.ts'
+import { insertKeyVersion, type KeyVersionsTable } from '../../storage/key-versions.ts'
+import { insertKey, type KeysTable } from '../../storage/keys.ts'
+import { assertNamespace } from '../access/namespaces.ts'
+import { callModule } from '../commands.ts'
+import { KmsError } from '../errors.ts'
+import {
+  answerOnce,
+  decodeAnswer,
+  type Reservation,
+  releaseReservation,
+  reserve,
+} from '../idempotency.ts'
+import type { Caller, Creation, Kms } from '../kms.ts'
+import { assertLabels, assertName, assertText, type Labels, newId } from '../names.ts'
+import { type Intent, inHand, newIntent, writeIntent } from './intents.ts'
+import { type KeyRecord, recordFrom } from './rows.ts'
+import { type KeyShape, templateFor } from './template.ts'
+
+/** What the maker of a key says of it. Owner and purpose are mandatory. */
+export interface NewKeyInput extends KeyShape {
+  readonly name: string
+  readonly owner: string
+  readonly purpose: string
+  readonly labels?: Labels | undefined
+}
+
+/** The first version of a key, for the command that makes it. */
+export interface KeyToMake {
+  readonly key: KeyId
+  readonly version: 1
+  readonly template: KeyTemplate
+}
+
+/** What the module answered for it. */
+export interface MadeBytes {
+  readonly made: NewKey
+  readonly wrapped: Uint8Array
+  readonly publicKey?: Uint8Array | undefined
+}
+
+export interface Making<T> extends Creation {
+  /** Which call of the manager, and everything that its answer depends on. */
+  readonly call: string
+  readonly request: unknown
+  /** Where it is not what generating makes. */
+  readonly keyClass?: KeyClass | undefined
+  /** @throws KmsError what the module refused */
+  readonly make: (key: KeyToMake) => Promise<MadeBytes>
+  /** What the caller is answered, and is answered again for the same idempotency key. */
+  readonly answer: (record: KeyRecord) => T
+}
+
+/**
+ * The caller's permission was asserted before.
+ *
+ * @throws KmsError ARGUMENT_INVALID, NAME_TAKEN, NAMESPACE_NOT_FOUND, IDEMPOTENCY_CONFLICT, and what the
+ *   module refuses
+ */
+export async function makeKey<T>(
+  kms: Kms,
+  caller: Caller,
+  place: { readonly namespace: string; readonly input: NewKeyInput },
+  making: Making<T>,
+): Promise<T> {
+  const { namespace, input } = place
+  assertName(input.name, 'the name of a key')
+  assertText(input.owner, 'the owner')
+  assertText(input.purpose, 'the purpose')
+  assertLabels(input.labels ?? {})
+  const template = templateFor(input, making.keyClass)
+  await assertNamespace(kms, namespace)
+  const key = parseKeyId(newId('key'))
+  const begun = await begin(kms, caller, { ...place, key }, making)
+  if ('answer' in begun) return decodeAnswer<T>(begun.answer)
+  const { intent } = begun
+  return inHand(kms, intent, async () => {
+    try {
+      const bytes = await making.make({ key, version: 1, template })
+      return await finish(kms, { ...place, intent, template, bytes }, making)
+    } catch (error) {
+      await giveUp(kms, caller, intent)
+      throw error
+    }
+  })
+}
+
+type CreateIntent = Intent<{ kind: 'create'; reservation: Reservation | undefined }>
+
+async function begin<T>(
+  kms: Kms,
+  caller: Caller,
+  { namespace, input, key }: { namespace: string; input: NewKeyInput; key: KeyId },
+  { idempotencyKey, call, request }: Making<T>,
+): Promise<{ readonly answer: string } | { readonly intent: CreateIntent }> {
+  return kms.db.write(async (query) => {
+    const reserved = await reserve(query, kms, caller, { idempotencyKey, call, request })
+    if ('answer' in reserved) return reserved
+    const { name } = input
+    if (await findKeyName(query, { namespace, name })) throw nameTaken(namespace, name)
+    const { reservation } = reserved
+    const intent: CreateIntent = newIntent(kms, key, { kind: 'create', reservation })
+    await writeIntent(query, kms, intent)
+    return { intent }
+  })
+}
+
+interface Finish {
+  readonly namespace: string
+  readonly input: NewKeyInput
+  readonly intent: CreateIntent
+  readonly template: KeyTemplate
+  readonly bytes: MadeBytes
+}
+
+async function finish<T>(kms: Kms, finished: Finish, making: Making<T>): Promise<T> {
+  const { intent, bytes } = finished
+  const row = rowOf(kms, finished)
+  return kms.db.write(async (query) => {
+    await insertKey(query, row)
+    await insertName(query, row)
+    await insertKeyVersion(query, versionRow(intent.keyId, bytes))
+    const answer = making.answer(recordFrom(row, { versions: 1, aliases: [] }))
+    await answerOnce(query, intent.plan.reservation, answer)
+    await deleteIntent(query, intent.id)
+    return answer
+  })
+}
+
+function rowOf(kms: Kms, { namespace, input, template, bytes }: Finish): KeysTable {
+  const { attributes } = bytes.made
+  const now = kms.now()
+  return {
+    keyId: attributes.key,
+    namespace,
+    name: input.name,
+    owner: input.owner,
+    purpose: input.purpose,
+    labels: JSON.stringify(input.labels ?? {}),
+    type: attributes.type,
+    class: attributes.class,
+    algorithms: JSON.stringify(attributes.algorithms),
+    uses: JSON.stringify(attributes.uses),
+    state: attributes.state,
+    exportable: Number(attributes.exportable),
+    externalIv: Number(attributes.externalIv),
+    plaintextRelease: Number(attributes.plaintextRelease),
+    lengthBytes: template.lengthBytes,
+    currentVersion: 1,
+    lastVersion: 1,
+    revision: 1,
+    created: now,
+    updated: now,
+    notBefore: attributes.notBefore,
+    notAfter: attributes.notAfter,
+    destructionDue: null,
+  }
+}
+
+/** What the module says of a version that it made, as a row. */
+export function versionRow(
+  keyId: KeyId,
+  { made: { attributes, checkValue }, wrapped, publicKey }: MadeBytes,
+): KeyVersionsTable {
+  const { version, revision, state, provenance, created } = attributes
+  return {
+    ...{ keyId, version, revision, state, provenance, created, wrapped },
+    checkValue: JSON.stringify(checkValue),
+    publicKey: publicKey ?? null,
+  }
+}
+
+async function insertName(query: Query, { namespace, name, keyId }: KeysTable): Promise<void> {
+  const row = { namespace, name, keyId, kind: 'name' as const, revision: 1 }
+  if (!(await insertKeyName(query, row))) throw nameTaken(namespace, name)
+}
+
+/** The intent goes, and with it the hold on the idempotency key; the module forgets what it may have. */
+async function giveUp(kms: Kms, caller: Caller, { id, keyId, plan }: CreateIntent): Promise<void> {
+  await kms.db.write(async (query) => {
+    await releaseReservation(query, plan.reservation)
+    await deleteIntent(query, id)
+  })
+  const args = { key: keyId, version: 1 }
+  await callModule(kms, caller, [{ command: 'unloadKey', arguments: args, parts: {} }]).catch(
+    // It holds no more of it than of any key that was used long ago, and it goes the same way.
+    () => undefined,
+  )
+}
+
+export function nameTaken(namespace: string, name: string): KmsError {
+  return new KmsError('NAME_TAKEN', `namespace ${namespace} has a key or an alias ${name}`)
+}
