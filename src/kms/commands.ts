@@ -5,8 +5,9 @@
  */
 
 import assert from 'node:assert/strict'
+import type { HostErrorCode } from '../host/errors.ts'
 import type { Call, Claim, CommandName, Commands, Outcome } from '../hsm/contract/commands.ts'
-import { KmsError, kmsErrorCodes, type KmsErrorCode } from './errors.ts'
+import { KmsError, type KmsErrorCode, kmsErrorCodes } from './errors.ts'
 import type { Caller, Kms } from './kms.ts'
 
 export interface Answer<N extends CommandName> {
@@ -73,12 +74,15 @@ export function answerOf<N extends CommandName>(outcome: Outcome): Answer<N> {
   return outcome as Answer<N>
 }
 
-/** Whatever the host throws with one of our codes; anything else is given back as it is. */
+/** What the host throws, by the code that callers of the manager hear. Others are given back. */
 export function asKmsError(error: unknown): unknown {
   if (error instanceof KmsError || !(error instanceof Error) || !('code' in error)) return error
-  const { code } = error
+  const code = unavailable.some((known) => known === error.code) ? 'MODULE_UNAVAILABLE' : error.code
   return isKmsErrorCode(code) ? new KmsError(code, error.message, { cause: error }) : error
 }
+
+/** Which of them it is, is in the log of the host; to callers it is one thing: try again later. */
+const unavailable: readonly HostErrorCode[] = ['MODULE_ENDED', 'MODULE_LOCKED', 'STORAGE_FAILED']
 
 function isKmsErrorCode(code: unknown): code is KmsErrorCode {
   return kmsErrorCodes.some((known) => known === code)

@@ -7,12 +7,7 @@
 
 import assert from 'node:assert/strict'
 import { createHash, timingSafeEqual } from 'node:crypto'
-import {
-  completeAnswer,
-  deleteAnswer,
-  findAnswer,
-  insertAnswer,
-} from '../storage/answers.ts'
+import { completeAnswer, deleteAnswer, findAnswer, insertAnswer } from '../storage/answers.ts'
 import type { Query } from '../storage/database.ts'
 import { KmsError } from './errors.ts'
 import type { Caller, Creation, Kms } from './kms.ts'
@@ -40,12 +35,7 @@ export async function reserve(
 ): Promise<{ readonly answer: string } | { readonly reservation: Reservation | undefined }> {
   const { idempotencyKey } = asked
   if (idempotencyKey === undefined) return { reservation: undefined }
-  if (!/^[\x21-\x7e]+$/.test(idempotencyKey) || idempotencyKey.length > idempotencyKeyCharactersMax) {
-    throw new KmsError(
-      'ARGUMENT_INVALID',
-      `an idempotency key is 1 to ${idempotencyKeyCharactersMax} printable ASCII characters`,
-    )
-  }
+  assertIdempotencyKey(idempotencyKey)
   const reservation = { identityId: caller.identity.id, idempotencyKey }
   const digest = createHash('sha256')
     .update(canonicalJson([asked.call, asked.request]))
@@ -63,6 +53,19 @@ export async function reserve(
   }
   assert(await insertAnswer(query, { ...reservation, digest, answer: null, created }))
   return { reservation }
+}
+
+/** @throws KmsError ARGUMENT_INVALID */
+export function assertIdempotencyKey(idempotencyKey: string): void {
+  if (
+    !/^[\x21-\x7e]+$/.test(idempotencyKey) ||
+    idempotencyKey.length > idempotencyKeyCharactersMax
+  ) {
+    throw new KmsError(
+      'ARGUMENT_INVALID',
+      `an idempotency key is 1 to ${idempotencyKeyCharactersMax} printable ASCII characters`,
+    )
+  }
 }
 
 /** In the transaction that ends the work. */

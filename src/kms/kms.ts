@@ -57,8 +57,6 @@ export interface Kms extends AsyncDisposable {
   readonly log: (entry: LogEntry) => void
   readonly caches: Caches
   readonly keyLocks: KeyLocks
-  /** Intents that a call of this process is working on. */
-  readonly intentsInHand: Set<string>
   /** The shortest waiting period before destruction that may be asked for. */
   readonly destructionDaysMin: number
 }

@@ -1,8 +1,34 @@
-/** Commands of the module that concern no key. */
+/** Commands of the module that concern no key: its status, its transport key, random bytes. */
+
 import type { ModuleStatus } from '../hsm/contract/commands.ts'
+import { assertPermissionSomewhere } from './access/access.ts'
+import { answerOf, callModule, runCommand } from './commands.ts'
 import type { Caller, Kms } from './kms.ts'
-export declare function moduleStatus(kms: Kms, caller: Caller): Promise<ModuleStatus>
-/** For readiness, without a caller. */
-export declare function moduleIsOperational(kms: Kms): Promise<boolean>
-export declare function transportKey(kms: Kms, caller: Caller): Promise<Uint8Array>
-export declare function randomBytes(kms: Kms, caller: Caller, lengths: readonly number[]): Promise<readonly Uint8Array[]>
+
+/** @throws KmsError ACCESS_DENIED, MODULE_UNAVAILABLE */
+export async function moduleStatus(kms: Kms, caller: Caller): Promise<ModuleStatus> {
+  await assertPermissionSomewhere(kms, caller, 'status:read')
+  const call = { command: 'getStatus', arguments: {}, parts: {} } as const
+  return (await runCommand<'getStatus'>(kms, caller, call)).result
+}
+
+/** Fresh at each start of the module: what is sealed to it is for this start. */
+export async function transportKey(kms: Kms, caller: Caller): Promise<Uint8Array> {
+  await assertPermissionSomewhere(kms, caller, 'transport-key:read')
+  const call = { command: 'getTransportKey', arguments: {}, parts: {} } as const
+  return (await runCommand<'getTransportKey'>(kms, caller, call)).parts.publicKey
+}
+
+/** One piece for each length. @throws KmsError ACCESS_DENIED, ARGUMENT_INVALID */
+export async function randomBytes(
+  kms: Kms,
+  caller: Caller,
+  lengths: readonly number[],
+): Promise<readonly Uint8Array[]> {
+  await assertPermissionSomewhere(kms, caller, 'random:generate')
+  const calls = lengths.map(
+    (lengthBytes) => ({ command: 'random', arguments: { lengthBytes }, parts: {} }) as const,
+  )
+  const outcomes = await callModule(kms, caller, calls)
+  return outcomes.map((outcome) => answerOf<'random'>(outcome).parts.bytes)
+}

@@ -42,7 +42,6 @@ export async function openKms({ folder, host, now, log }: KmsOptions): Promise<K
       wrapped: cache(cachedWrappedKeysMax),
     },
     keyLocks: new KeyLocks(),
-    intentsInHand: new Set(),
     [Symbol.asyncDispose]: () => db[Symbol.asyncDispose](),
   }
   try {

@@ -1,24 +1,28 @@
 /**
- * What an earlier process left: every intent that nobody has in hand is finished or undone (keys/change.ts
- * says which). At the start the manager waits for it, so that no call ever meets a half-done change.
+ * What an earlier process left: every intent of a key that nobody works on is finished or undone
+ * (keys/change.ts says which). At the start the manager waits for it, so that no call ever meets a
+ * half-done change.
  */
 
 import { parseKeyId } from '../hsm/contract/keys.ts'
-import { deleteUnanswered } from '../storage/answers.ts'
 import { pageOfIntents } from '../storage/intents.ts'
 import { finishLeft } from './keys/change.ts'
 import type { Kms } from './kms.ts'
 
 const intentsPerPage = 256
 
-/** One key's failure does not keep the others; it is thrown at the end. */
+/**
+ * One key's failure does not keep the others from being finished.
+ *
+ * @throws AggregateError of what could not be finished now
+ */
 export async function finishIntents(kms: Kms): Promise<void> {
   const failures: unknown[] = []
   let after = ''
   for (;;) {
     const page = await pageOfIntents(kms.db.query, { after, limit: intentsPerPage })
-    const left = page.filter(({ intentId }) => !kms.intentsInHand.has(intentId))
-    for (const keyId of new Set(left.map((intent) => parseKeyId(intent.keyId)))) {
+    for (const keyId of new Set(page.map((intent) => parseKeyId(intent.keyId)))) {
+      if (kms.keyLocks.isHeld(keyId)) continue
       try {
         await kms.keyLocks.hold(keyId, () => finishLeft(kms, keyId))
       } catch (error) {
@@ -33,8 +37,8 @@ export async function finishIntents(kms: Kms): Promise<void> {
 }
 
 /**
- * Before any call: idempotency keys whose request came to nothing are free again. A module that is
- * locked or away does not keep the manager from starting; the job goes on with what is left.
+ * Before any call. A module that is locked or away does not keep the manager from starting: what is left
+ * is finished before the next change of its key, or by the job.
  */
 export async function recover(kms: Kms): Promise<void> {
   try {
@@ -42,6 +46,4 @@ export async function recover(kms: Kms): Promise<void> {
   } catch (error) {
     kms.log({ level: 'warn', message: 'changes are left to be finished', error })
   }
-  const left = await pageOfIntents(kms.db.query, { after: '', limit: 1 })
-  if (left.length === 0) await kms.db.write(deleteUnanswered)
 }

@@ -1,53 +1,227 @@
-/** Use of keys. */
-import type { AlgorithmName } from '../hsm/contract/algorithms.ts'
-import type { KeyId } from '../hsm/contract/keys.ts'
-import type { Operation } from './access/grants.ts'
-import type { KmsError } from './errors.ts'
-import type { Caller, Creation, Kms } from './kms.ts'
-import type { NewKeyInput } from './keys/create.ts'
-import type { KeyRecord } from './keys/record.ts'
+/**
+ * Use of keys: the way of every signature and every encryption. Find the key, ask for the grant, choose
+ * version and algorithm, send one frame with a command for each input, and answer an outcome for each.
+ * While the caches know, nothing is awaited before the frame goes out. Roles count for nothing here: only
+ * a grant for this key and this operation lets anybody use it.
+ */
 
-/** What the answer of every use tells. */
-export interface Used { readonly key: KeyId; readonly version: number; readonly algorithm: AlgorithmName }
-interface Choice { readonly algorithm?: AlgorithmName | undefined; readonly version?: number | undefined }
-interface Signing extends Choice { readonly data: Uint8Array; readonly input?: 'message' | 'digest' | 'mu' | undefined; readonly format?: 'der' | 'p1363' | undefined; readonly context?: Uint8Array | undefined }
-type Context = Readonly<Record<string, string>>
-/** aad instead of a context. raw: iv and ciphertext as the algorithm makes them, without our prefix. */
-interface Binding { readonly context?: Context | undefined; readonly aad?: Uint8Array | undefined; readonly iv?: Uint8Array | undefined; readonly raw?: boolean | undefined }
-interface Secret extends Choice { readonly into?: NewKeyInput | undefined; readonly lengthBytes?: number | undefined }
-export interface UseInputs {
-  sign: Signing
-  verify: Signing & { readonly signature: Uint8Array }
-  encrypt: Choice & Binding & { readonly plaintext: Uint8Array }
-  decrypt: Choice & Binding & { readonly ciphertext: Uint8Array }
-  mac: Choice & { readonly data: Uint8Array; readonly lengthBytes?: number | undefined }
-  verifyMac: Choice & { readonly data: Uint8Array; readonly mac: Uint8Array }
-  wrap: Choice & { readonly target: string; readonly targetVersion?: number | undefined }
-  unwrap: Choice & { readonly wrapped: Uint8Array; readonly class: 'secret' | 'private'; readonly into: NewKeyInput }
-  derive: Secret & { readonly salt?: Uint8Array | undefined; readonly info?: Uint8Array | undefined; readonly label?: Uint8Array | undefined; readonly context?: Uint8Array | undefined }
-  agree: Secret & { readonly peer: Uint8Array }
-  encapsulate: Secret
-  decapsulate: Secret & { readonly ciphertext: Uint8Array }
+import { createHash } from 'node:crypto'
+import type { Outcome } from '../hsm/contract/commands.ts'
+import { accessDenied, grantedOperations, isPermitted } from './access/access.ts'
+import type { Operation } from './access/operations.ts'
+import { answerOf, asKmsError } from './commands.ts'
+import { KmsError } from './errors.ts'
+import { assertIdempotencyKey } from './idempotency.ts'
+import { keyNotFound } from './keys/find.ts'
+import { type KnownKey, knownKey } from './keys/known-keys.ts'
+import { isDestroyed } from './keys/rows.ts'
+import type { Caller, Creation, Kms } from './kms.ts'
+import { prepare, prepareWrap, type ReadyUse } from './use/calls.ts'
+import type { UseInputs, UseResults } from './use/inputs.ts'
+import { intoOf, isSecretOperation, prepareRelease, useIntoKey } from './use/secrets.ts'
+import { sendUses } from './use/send.ts'
+
+export interface UseTarget<O extends Operation> {
+  readonly namespace: string
+  /** Id, name or alias. */
+  readonly key: string
+  readonly operation: O
 }
-interface Made { readonly made?: KeyRecord; readonly secret?: Uint8Array }
-export interface UseResults {
-  sign: Used & { readonly signature: Uint8Array }
-  verify: Used & { readonly valid: boolean }
-  /** iv only for raw. */
-  encrypt: Used & { readonly ciphertext: Uint8Array; readonly iv?: Uint8Array }
-  decrypt: Used & { readonly plaintext: Uint8Array }
-  mac: Used & { readonly mac: Uint8Array }
-  verifyMac: Used & { readonly valid: boolean }
-  wrap: Used & { readonly wrapped: Uint8Array }
-  unwrap: Used & { readonly made: KeyRecord }
-  derive: Used & Made
-  agree: Used & Made
-  encapsulate: Used & Made & { readonly ciphertext: Uint8Array }
-  decapsulate: Used & Made
+
+export type UseOutcome<O extends Operation> =
+  | { readonly result: UseResults[O] }
+  | { readonly error: KmsError }
+
+/**
+ * One outcome for each input, in their order.
+ *
+ * @throws KmsError what refuses all of them: ACCESS_DENIED, KEY_NOT_FOUND, KEY_DESTROYED,
+ *   KEY_STATE_INVALID, MODULE_UNAVAILABLE, OVERLOADED
+ */
+export async function useKey<O extends Operation>(
+  kms: Kms,
+  caller: Caller,
+  target: UseTarget<O>,
+  inputs: readonly UseInputs[O][],
+  creation: Creation = {},
+): Promise<UseOutcome<O>[]> {
+  const found = findUsable(kms, caller, target)
+  const key = found instanceof Promise ? await found : found
+  if (isSecretOperation(target.operation) || target.operation === 'wrap') {
+    const keys = inputs.map((_, index) => creationOf(creation, index, inputs.length))
+    return useOneByOne(kms, caller, { ...target, known: key }, inputs, keys)
+  }
+  const { operation } = target as UseTarget<keyof typeof prepare>
+  const prepared = inputs.map((input) => attempt(() => prepareOne(operation, key, input as never)))
+  return settle<O>(kms, caller, prepared as readonly (ReadyUse<UseResults[O]> | KmsError)[])
 }
-export interface UseTarget<O extends Operation> { readonly namespace: string; readonly key: string; readonly operation: O }
-export type UseOutcome<O extends Operation> = { readonly result: UseResults[O] } | { readonly error: KmsError }
-/** One outcome per input; throws what refuses all of them (KEY_NOT_FOUND, ACCESS_DENIED, MODULE_UNAVAILABLE …). */
-export declare function useKey<O extends Operation>(kms: Kms, caller: Caller, target: UseTarget<O>, inputs: readonly UseInputs[O][], creation?: Creation): Promise<UseOutcome<O>[]>
-/** One input; throws its error. */
-export declare function useKeyOnce<O extends Operation>(kms: Kms, caller: Caller, target: UseTarget<O>, input: UseInputs[O], creation?: Creation): Promise<UseResults[O]>
+
+/** One input. @throws KmsError its own error, and what refuses all */
+export async function useKeyOnce<O extends Operation>(
+  kms: Kms,
+  caller: Caller,
+  target: UseTarget<O>,
+  input: UseInputs[O],
+  creation: Creation = {},
+): Promise<UseResults[O]> {
+  const [outcome] = await useKey(kms, caller, target, [input], creation)
+  if (outcome === undefined) throw new TypeError('one input has one outcome')
+  if ('error' in outcome) throw outcome.error
+  return outcome.result
+}
+
+function prepareOne<O extends keyof typeof prepare>(
+  operation: O,
+  key: KnownKey,
+  input: UseInputs[O],
+): ReadyUse<UseResults[O]> {
+  return prepare[operation](key, input)
+}
+
+/** The key, if it can be used and the caller has the grant; a promise when a cache does not know. */
+function findUsable(
+  kms: Kms,
+  caller: Caller,
+  target: UseTarget<Operation>,
+): KnownKey | Promise<KnownKey> {
+  const key = knownKey(kms, target.namespace, target.key)
+  if (key === undefined || key instanceof Promise) return findLater(kms, caller, target, key)
+  const granted = grantedOperations(kms, caller.identity.id, key.id)
+  if (granted instanceof Promise) return findLater(kms, caller, target, Promise.resolve(key))
+  if (!granted.has(target.operation)) throw notGranted(target)
+  assertUsable(key, target.operation)
+  return key
+}
+
+async function findLater(
+  kms: Kms,
+  caller: Caller,
+  target: UseTarget<Operation>,
+  finding: Promise<KnownKey | undefined> | undefined,
+): Promise<KnownKey> {
+  const key = await finding
+  if (key === undefined) {
+    // Who may not read keys does not learn which there are.
+    const { namespace } = target
+    const mayKnow = await isPermitted(kms, caller, namespace, 'keys:read')
+    throw mayKnow ? keyNotFound(namespace, target.key) : notGranted(target)
+  }
+  const granted = await grantedOperations(kms, caller.identity.id, key.id)
+  if (!granted.has(target.operation)) throw notGranted(target)
+  assertUsable(key, target.operation)
+  return key
+}
+
+function notGranted({ namespace, operation }: UseTarget<Operation>): KmsError {
+  return accessDenied(`${operation} with this key of namespace ${namespace}`)
+}
+
+/**
+ * What the module would refuse for an active version it refuses by itself; a disabled key's deactivated
+ * versions, which cannot be suspended, are refused here.
+ */
+function assertUsable({ state }: KnownKey, operation: Operation): void {
+  if (isDestroyed(state)) throw new KmsError('KEY_DESTROYED', 'the key was destroyed')
+  if (state === 'suspended' && operation !== 'verify' && operation !== 'verifyMac') {
+    throw new KmsError('KEY_STATE_INVALID', `a key that is suspended does not ${operation}`)
+  }
+}
+
+interface KnownTarget<O extends Operation> extends UseTarget<O> {
+  readonly known: KnownKey
+}
+
+/** Uses with a second key, or with one that they make: what they need is awaited, then they go together. */
+async function useOneByOne<O extends Operation>(
+  kms: Kms,
+  caller: Caller,
+  target: KnownTarget<O>,
+  inputs: readonly UseInputs[O][],
+  creations: readonly Creation[],
+): Promise<UseOutcome<O>[]> {
+  const outcomes = inputs.map(async (input, index): Promise<UseOutcome<O>> => {
+    try {
+      return { result: await useOther(kms, caller, target, input, creations[index] ?? {}) }
+    } catch (error) {
+      const refused = asKmsError(error)
+      if (refused instanceof KmsError) return { error: refused }
+      throw error
+    }
+  })
+  return Promise.all(outcomes)
+}
+
+async function useOther<O extends Operation>(
+  kms: Kms,
+  caller: Caller,
+  { namespace, operation, known }: KnownTarget<O>,
+  input: UseInputs[O],
+  creation: Creation,
+): Promise<UseResults[O]> {
+  if (isSecretOperation(operation)) {
+    const given = input as UseInputs[typeof operation]
+    const into = intoOf(given)
+    if (into !== undefined) {
+      const use = { namespace, operation, key: known, input: given, into }
+      return useIntoKey(kms, caller, use, creation) as Promise<UseResults[O]>
+    }
+    const ready = prepareRelease(operation, known, given as never)
+    return sendOne(kms, caller, ready as ReadyUse<UseResults[O]>)
+  }
+  const wrapping = input as UseInputs['wrap']
+  const target = await knownKey(kms, namespace, wrapping.target)
+  if (target === undefined) throw keyNotFound(namespace, wrapping.target)
+  if (isDestroyed(target.state)) throw new KmsError('KEY_DESTROYED', 'the target was destroyed')
+  const ready = prepareWrap(known, target, wrapping)
+  return sendOne(kms, caller, ready as ReadyUse<UseResults[O]>)
+}
+
+async function sendOne<R>(kms: Kms, caller: Caller, use: ReadyUse<R>): Promise<R> {
+  const [outcome] = await sendUses(kms, caller, [use])
+  if (outcome === undefined) throw new TypeError('one command has one outcome')
+  return use.result(answerOf(outcome))
+}
+
+/** What was refused here stays refused; the others go in one frame. */
+async function settle<O extends Operation>(
+  kms: Kms,
+  caller: Caller,
+  prepared: readonly (ReadyUse<UseResults[O]> | KmsError)[],
+): Promise<UseOutcome<O>[]> {
+  const ready = prepared.filter((use): use is ReadyUse<UseResults[O]> => !(use instanceof KmsError))
+  const outcomes = ready.length === 0 ? [] : await sendUses(kms, caller, ready)
+  let next = 0
+  return prepared.map((use) => {
+    if (use instanceof KmsError) return { error: use }
+    const outcome = outcomes[next]
+    next += 1
+    return outcomeOf(use, outcome)
+  })
+}
+
+function outcomeOf<O extends Operation>(
+  use: ReadyUse<UseResults[O]>,
+  outcome: Outcome | undefined,
+): UseOutcome<O> {
+  if (outcome === undefined) throw new TypeError('every command has an outcome')
+  if ('error' in outcome) return { error: new KmsError(outcome.error.code, outcome.error.message) }
+  return { result: use.result(outcome) }
+}
+
+/** @throws what is not a KmsError */
+function attempt<T>(make: () => T): T | KmsError {
+  try {
+    return make()
+  } catch (error) {
+    if (error instanceof KmsError) return error
+    throw error
+  }
+}
+
+/** Each item of a batch that makes a key has an idempotency key of its own, made from the batch's. */
+function creationOf({ idempotencyKey }: Creation, index: number, count: number): Creation {
+  if (idempotencyKey === undefined || count === 1) return { idempotencyKey }
+  assertIdempotencyKey(idempotencyKey)
+  const digest = createHash('sha256').update(idempotencyKey).digest('base64url')
+  return { idempotencyKey: `${digest}.${index}` }
+}

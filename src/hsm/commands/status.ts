@@ -56,6 +56,7 @@ function statusOf(module: Module) {
     reason: module.failure,
     moduleId: domain?.moduleId.toString('hex') ?? '',
     domainId: domain?.domainId.toString('hex') ?? '',
+    identityKey: domain?.identityPublicKey.toString('hex') ?? '',
     development: domain?.development ?? false,
     epoch: domain?.epoch ?? 0,
     loadedKeys: module.keys.size,

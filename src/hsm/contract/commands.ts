@@ -113,6 +113,8 @@ export interface ModuleStatus {
   readonly reason: string
   readonly moduleId: string
   readonly domainId: string
+  /** Ed25519, 32 bytes in hex: what the heads of the record are signed with. Empty before founding. */
+  readonly identityKey: string
   readonly development: boolean
   readonly epoch: number
   readonly loadedKeys: number

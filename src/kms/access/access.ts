@@ -43,13 +43,33 @@ export async function isPermitted(
   permission: Permission,
 ): Promise<boolean> {
   if (namespace === systemNamespace && !readingPermissions.includes(permission)) return false
-  const { id } = caller.identity
-  const access =
-    kms.caches.access.get(id) ?? (await kms.caches.access.load(id, () => loadAccess(kms, id)))
+  const access = await accessOf(kms, caller)
   return (
     (access.get(namespace)?.has(permission) ?? false) ||
     (access.get(everywhere)?.has(permission) ?? false)
   )
+}
+
+/** For what belongs to no namespace: held in any of them. @throws KmsError ACCESS_DENIED */
+export async function assertPermissionSomewhere(
+  kms: Kms,
+  caller: Caller,
+  permission: Permission,
+): Promise<void> {
+  if (!(await isPermittedSomewhere(kms, caller, permission))) throw accessDenied(permission)
+}
+
+export async function isPermittedSomewhere(
+  kms: Kms,
+  caller: Caller,
+  permission: Permission,
+): Promise<boolean> {
+  const access = await accessOf(kms, caller)
+  return access.values().some((permitted) => permitted.has(permission))
+}
+
+async function accessOf(kms: Kms, { identity: { id } }: Caller): Promise<Access> {
+  return kms.caches.access.get(id) ?? kms.caches.access.load(id, () => loadAccess(kms, id))
 }
 
 async function loadAccess(kms: Kms, identityId: string): Promise<Access> {

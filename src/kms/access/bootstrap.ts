@@ -4,8 +4,8 @@
  * starter and to nobody else.
  */
 
-import { insertNamespace } from '../../storage/namespaces.ts'
 import { pageOfIdentities } from '../../storage/identities.ts'
+import { insertNamespace } from '../../storage/namespaces.ts'
 import type { Kms } from '../kms.ts'
 import { addIdentity, type Identity } from './identities.ts'
 import type { Role } from './permissions.ts'

@@ -4,6 +4,7 @@
  */
 
 import assert from 'node:assert/strict'
+import type { Query } from '../../storage/database.ts'
 import { deleteGrantsOf } from '../../storage/grants.ts'
 import {
   findIdentity,
@@ -15,7 +16,6 @@ import {
 } from '../../storage/identities.ts'
 import { deleteRolesOf, findRoles } from '../../storage/roles.ts'
 import { revokeTokensOf } from '../../storage/tokens.ts'
-import type { Query } from '../../storage/database.ts'
 import { KmsError } from '../errors.ts'
 import { assertMatch, assertMatchGiven, etagOf } from '../etag.ts'
 import { createOnce } from '../idempotency.ts'
@@ -83,12 +83,10 @@ export async function listIdentities(
   request: PageRequest = {},
 ): Promise<Page<Identity>> {
   await assertPermission(kms, caller, everywhere, 'identities:read')
-  return pageOf(
-    request,
-    { list: 'identities' },
-    (place) => pageOfIdentities(kms.db.query, place),
-    { name: ({ name }) => name, items: (rows) => rows.map(identityFrom) },
-  )
+  return pageOf(request, { list: 'identities' }, (place) => pageOfIdentities(kms.db.query, place), {
+    name: ({ name }) => name,
+    items: (rows) => rows.map(identityFrom),
+  })
 }
 
 export async function getIdentity(kms: Kms, caller: Caller, id: string): Promise<Identity> {

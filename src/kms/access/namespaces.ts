@@ -41,12 +41,10 @@ export async function listNamespaces(
   request: PageRequest = {},
 ): Promise<Page<Namespace>> {
   await assertPermission(kms, caller, everywhere, 'namespaces:read')
-  return pageOf(
-    request,
-    { list: 'namespaces' },
-    (place) => pageOfNamespaces(kms.db.query, place),
-    { name: ({ name }) => name, items: (rows) => rows },
-  )
+  return pageOf(request, { list: 'namespaces' }, (place) => pageOfNamespaces(kms.db.query, place), {
+    name: ({ name }) => name,
+    items: (rows) => rows,
+  })
 }
 
 export async function getNamespace(kms: Kms, caller: Caller, name: string): Promise<Namespace> {

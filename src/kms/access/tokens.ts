@@ -6,6 +6,7 @@
 
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Query } from '../../storage/database.ts'
+import { findIdentity } from '../../storage/identities.ts'
 import {
   findToken,
   insertToken,
@@ -13,7 +14,6 @@ import {
   type TokensTable,
   tokensOf,
 } from '../../storage/tokens.ts'
-import { findIdentity } from '../../storage/identities.ts'
 import { KmsError } from '../errors.ts'
 import { answerOnce, reserve } from '../idempotency.ts'
 import type { Caller, Creation, Kms } from '../kms.ts'

@@ -50,10 +50,15 @@ export async function runJobs(kms: Kms): Promise<void> {
   }
 }
 
+/** One key that cannot be destroyed now does not keep the others. */
 async function destroyDue(kms: Kms): Promise<void> {
   const due = await keysDue(kms.db.query, { now: kms.now(), limit: destructionsPerRun })
-  for (const { keyId } of due) {
-    await destroyIfDue(kms, keyId)
-    kms.log({ level: 'info', message: 'a key was destroyed after its waiting period', key: keyId })
+  for (const { keyId: key } of due) {
+    try {
+      if (!(await destroyIfDue(kms, key))) continue
+      kms.log({ level: 'info', message: 'a key was destroyed after its waiting period', key })
+    } catch (error) {
+      kms.log({ level: 'error', message: 'a key that is due could not be destroyed', key, error })
+    }
   }
 }

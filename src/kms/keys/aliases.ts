@@ -21,6 +21,7 @@ import { assertName } from '../names.ts'
 import { pageOf } from '../paging.ts'
 import { keyNotFound, keyRow } from './find.ts'
 import { nameTaken } from './new-key.ts'
+import { isDestroyed, recordStateFrom } from './rows.ts'
 
 export interface Alias {
   readonly name: string
@@ -31,8 +32,8 @@ export interface Alias {
 /**
  * Makes it, or points it at another key.
  *
- * @throws KmsError ACCESS_DENIED, ARGUMENT_INVALID, KEY_NOT_FOUND, NAME_TAKEN, LIMIT_REACHED,
- *   PRECONDITION_FAILED
+ * @throws KmsError ACCESS_DENIED, ARGUMENT_INVALID, KEY_NOT_FOUND, KEY_DESTROYED, NAME_TAKEN,
+ *   LIMIT_REACHED, PRECONDITION_FAILED
  */
 export async function setAlias(
   kms: Kms,
@@ -45,7 +46,10 @@ export async function setAlias(
   await assertPermission(kms, caller, namespace, 'aliases:set')
   assertName(alias, 'an alias')
   const set = await kms.db.write(async (query) => {
-    const { keyId } = await keyRow(query, namespace, input.key)
+    const { keyId, state } = await keyRow(query, namespace, input.key)
+    if (isDestroyed(recordStateFrom(state))) {
+      throw new KmsError('KEY_DESTROYED', `the key ${input.key} was destroyed`)
+    }
     const found = await findKeyName(query, { namespace, name: alias })
     if (found?.kind === 'name') throw nameTaken(namespace, alias)
     assertMatch({ revision: found?.revision ?? 0 }, change)

@@ -15,13 +15,13 @@ import { findKey, type KeysTable, updateKeyRow } from '../../storage/keys.ts'
 import { assertPermission } from '../access/access.ts'
 import type { Permission } from '../access/permissions.ts'
 import { answerOf, callModule, systemCaller } from '../commands.ts'
-import { KmsError } from '../errors.ts'
+import { KmsError, type KmsErrorCode } from '../errors.ts'
 import { assertMatch } from '../etag.ts'
 import { answerOnce, releaseReservation } from '../idempotency.ts'
 import type { Caller, Change, Kms } from '../kms.ts'
 import { finishDestruction } from './destroy-bytes.ts'
 import { keyRow } from './find.ts'
-import { type Intent, inHand, intentFrom, type StatesPlan } from './intents.ts'
+import { type Intent, intentFrom, type StatesPlan } from './intents.ts'
 import { forgetKey } from './known-keys.ts'
 import { isDestroyed, type KeyRecord, recordStateFrom, recordsFrom } from './rows.ts'
 
@@ -61,11 +61,7 @@ export async function changingKey<T>(
 
 /** What a crash, or a module that went away, left of earlier changes. The key's lock is held. */
 export async function finishLeft(kms: Kms, keyId: KeyId): Promise<void> {
-  for (const row of await intentsOf(kms.db.query, keyId)) {
-    const intent = intentFrom(row)
-    if (kms.intentsInHand.has(intent.id)) continue
-    await inHand(kms, intent, () => finishIntent(kms, intent))
-  }
+  for (const row of await intentsOf(kms.db.query, keyId)) await finishIntent(kms, intentFrom(row))
 }
 
 /** Forward where something may have happened, back where nothing is visible yet. */
@@ -223,9 +219,16 @@ async function raiseFloors(kms: Kms, caller: Caller, intent: Intent<StatesPlan>)
   }
 }
 
+const decisions: readonly KmsErrorCode[] = [
+  'KEY_DESTROYED',
+  'KEY_STATE_INVALID',
+  'WRAPPED_KEY_INVALID',
+  'WRAPPED_KEY_OUTDATED',
+]
+
 /** The module said no, and will say so again; anything else may be otherwise the next time. */
 function isDecision({ code }: KmsError): boolean {
-  return code === 'KEY_STATE_INVALID' || code === 'WRAPPED_KEY_INVALID' || code === 'KEY_DESTROYED'
+  return decisions.includes(code)
 }
 
 function* chunks<T>(items: readonly T[]): Generator<readonly T[]> {

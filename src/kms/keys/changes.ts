@@ -6,22 +6,14 @@ import { type KeyState, parseKeyId } from '../../hsm/contract/keys.ts'
 import { deleteIntent, updateIntent } from '../../storage/intents.ts'
 import { insertKeyVersion, versionsOf } from '../../storage/key-versions.ts'
 import type { KeysTable } from '../../storage/keys.ts'
-import { assertPermission } from '../access/access.ts'
 import { runCommand } from '../commands.ts'
 import { KmsError } from '../errors.ts'
+import { assertMatch } from '../etag.ts'
 import { decodeAnswer, releaseReservation, reserve } from '../idempotency.ts'
 import type { Caller, Change, Creation, Kms } from '../kms.ts'
 import { versionsPerKeyMax } from '../limits.ts'
-import { applyStates, changeRow, changingKey } from './change.ts'
-import { keyRow } from './find.ts'
-import {
-  encodePlan,
-  type Intent,
-  inHand,
-  newIntent,
-  type StatesPlan,
-  writeIntent,
-} from './intents.ts'
+import { applyStates, changeRow, changingKey, recordOf } from './change.ts'
+import { encodePlan, type Intent, newIntent, type StatesPlan, writeIntent } from './intents.ts'
 import { forgetKey } from './known-keys.ts'
 import { versionRow } from './new-key.ts'
 import { algorithmsFrom, type KeyRecord, recordStateFrom, typeFrom } from './rows.ts'
@@ -31,7 +23,7 @@ import { algorithmsFrom, type KeyRecord, recordStateFrom, typeFrom } from './row
  * it protected and protects nothing more. One that derives or agrees stays as it is, because what was
  * made with it could not be made again.
  *
- * @throws KmsError KEY_STATE_INVALID unless the key is active and was generated here, LIMIT_REACHED,
+ * @throws KmsError KEY_STATE_INVALID unless the key is active and not public, LIMIT_REACHED,
  *   IDEMPOTENCY_CONFLICT, and what changingKey throws
  */
 export async function rotateKey(
@@ -42,38 +34,24 @@ export async function rotateKey(
   { idempotencyKey, ...change }: Change & Creation = {},
 ): Promise<KeyRecord> {
   const permission = 'keys:rotate'
-  await assertPermission(kms, caller, namespace, permission)
-  const { keyId } = await keyRow(kms.db.query, namespace, key)
-  const asked = { idempotencyKey, call: 'rotateKey', request: { namespace, keyId } }
-  // An answer that was given holds whatever the key's ETag is by now: that rotation changed it.
-  const known = await kms.db.write(async (query) => {
-    const reserved = await reserve(query, kms, caller, asked)
-    return reserved
+  return changingKey(kms, caller, { namespace, key, permission }, async (row) => {
+    const { keyId } = row
+    const asked = { idempotencyKey, call: 'rotateKey', request: { namespace, keyId } }
+    const begun = await kms.db.write(async (query) => {
+      const reserved = await reserve(query, kms, caller, asked)
+      if ('answer' in reserved) return reserved
+      // Only now: an answer that was given holds, although that very rotation changed the ETag.
+      assertMatch(row, change)
+      assertCanRotate(row)
+      const { reservation } = reserved
+      const intent = newIntent(kms, parseKeyId(keyId), { kind: 'rotate', reservation } as const)
+      await writeIntent(query, kms, intent)
+      await changeRow(query, kms, keyId, { lastVersion: row.lastVersion + 1 })
+      return { intent }
+    })
+    if ('answer' in begun) return decodeAnswer<KeyRecord>(begun.answer)
+    return rotate(kms, caller, row, begun.intent)
   })
-  if ('answer' in known) return decodeAnswer<KeyRecord>(known.answer)
-  const { reservation } = known
-  let isTaken = false
-  try {
-    return await changingKey(
-      kms,
-      caller,
-      { namespace, key: keyId, permission, ...change },
-      async (row) => {
-        assertCanRotate(row)
-        const plan = { kind: 'rotate', reservation } as const
-        const intent = newIntent(kms, parseKeyId(keyId), plan)
-        await kms.db.write(async (query) => {
-          await writeIntent(query, kms, intent)
-          await changeRow(query, kms, keyId, { lastVersion: row.lastVersion + 1 })
-        })
-        isTaken = true
-        return inHand(kms, intent, () => rotate(kms, caller, row, intent))
-      },
-    )
-  } catch (error) {
-    if (!isTaken) await kms.db.write((query) => releaseReservation(query, reservation))
-    throw error
-  }
 }
 
 function assertCanRotate(row: KeysTable): void {
@@ -206,11 +184,13 @@ async function moveVersions(
   if (state !== from && state !== to) {
     throw new KmsError('KEY_STATE_INVALID', `a key that is ${state} does not become ${to}`)
   }
+  const isThere = state === to && Object.keys(rowChange).length === 0
   const versions = (await versionsOf(kms.db.query, row.keyId))
     .filter((version) => version.state === from)
     .map(({ version }) => version)
+  if (isThere && versions.length === 0) return recordOf(kms.db.query, row.keyId)
   const plan = { kind: 'states', versions, to, row: { ...rowChange, state: to } } as const
   const intent: Intent<StatesPlan> = newIntent(kms, parseKeyId(row.keyId), plan)
   await kms.db.write((query) => writeIntent(query, kms, intent))
-  return inHand(kms, intent, () => applyStates(kms, caller, intent))
+  return applyStates(kms, caller, intent)
 }

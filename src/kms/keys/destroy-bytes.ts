@@ -30,15 +30,13 @@ export async function finishDestruction(
   // Versions that were begun and never recorded are destroyed as well: somebody may have kept one.
   const versions = Array.from({ length: row?.lastVersion ?? 0 }, (_, index) => index + 1)
   for (let from = 0; from < versions.length; from += versionsPerFrame) {
-    const calls = versions
-      .slice(from, from + versionsPerFrame)
-      .map(
-        (version): Call => ({
-          command: 'destroyKey',
-          arguments: { key: keyId, version },
-          parts: {},
-        }),
-      )
+    const calls = versions.slice(from, from + versionsPerFrame).map(
+      (version): Call => ({
+        command: 'destroyKey',
+        arguments: { key: keyId, version },
+        parts: {},
+      }),
+    )
     for (const outcome of await callModule(kms, caller, calls)) answerOf<'destroyKey'>(outcome)
   }
   await kms.db.write(async (query) => {

@@ -11,7 +11,7 @@ import { destructionDaysDefault, destructionDaysMax } from '../limits.ts'
 import { changeRow, changingKey, finishLeft, recordOf } from './change.ts'
 import { suspendKey } from './changes.ts'
 import { finishDestruction } from './destroy-bytes.ts'
-import { inHand, newIntent, writeIntent } from './intents.ts'
+import { newIntent, writeIntent } from './intents.ts'
 import { forgetKey } from './known-keys.ts'
 import type { KeyRecord } from './rows.ts'
 
@@ -85,22 +85,21 @@ export async function destroyKey(
   })
 }
 
-/** For the job: if it is still due. */
-export async function destroyIfDue(kms: Kms, id: string): Promise<void> {
+/** For the job. False when it is no longer due. */
+export async function destroyIfDue(kms: Kms, id: string): Promise<boolean> {
   const keyId = parseKeyId(id)
-  await kms.keyLocks.hold(keyId, async () => {
+  return kms.keyLocks.hold(keyId, async () => {
     await finishLeft(kms, keyId)
     const { destructionDue } = await recordOf(kms.db.query, keyId)
-    if (destructionDue === undefined || destructionDue > kms.now()) return
+    if (destructionDue === undefined || destructionDue > kms.now()) return false
     await destroy(kms, systemCaller(`destruction of ${keyId}`), keyId)
+    return true
   })
 }
 
 async function destroy(kms: Kms, caller: Caller, id: string): Promise<KeyRecord> {
   const intent = newIntent(kms, parseKeyId(id), { kind: 'destroy' } as const)
   await kms.db.write((query) => writeIntent(query, kms, intent))
-  return inHand(kms, intent, async () => {
-    await finishDestruction(kms, caller, intent)
-    return recordOf(kms.db.query, id)
-  })
+  await finishDestruction(kms, caller, intent)
+  return recordOf(kms.db.query, id)
 }

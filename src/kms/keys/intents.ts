@@ -1,6 +1,6 @@
 /**
  * Intents: what a change of several steps was going to do, written before its first step and gone with
- * its last. Whoever finds one that nobody has in hand finishes or undoes it: the start of the manager,
+ * its last. Whoever holds the key's lock and finds one finishes or undoes it: the start of the manager,
  * the next change of the same key, the job that looks each minute.
  *
  *   create: nothing is visible before its end; undone by forgetting it
@@ -63,14 +63,4 @@ export function encodePlan(plan: Plan): string {
 /** Only encodePlan makes these texts. */
 export function intentFrom({ intentId, keyId, body }: IntentsTable): Intent {
   return { id: intentId, keyId: keyId as KeyId, plan: JSON.parse(body) as Plan }
-}
-
-/** Marks the intent as this process's work for as long as the work goes on. */
-export async function inHand<T>(kms: Kms, { id }: Intent, work: () => Promise<T>): Promise<T> {
-  kms.intentsInHand.add(id)
-  try {
-    return await work()
-  } finally {
-    kms.intentsInHand.delete(id)
-  }
 }

@@ -1,11 +1,17 @@
 /**
- * One change of a key at a time: whoever changes a key waits for the one before. Use of keys waits
- * for nobody.
+ * One change of a key at a time: whoever changes a key waits for the one before. An intent is written and
+ * finished under its key's lock, so one that is found under the lock belongs to nobody any more. Use of
+ * keys waits for nobody.
  */
 
 export class KeyLocks {
   /** The last in line, by key. */
   readonly #lines = new Map<string, Promise<void>>()
+
+  /** Whether somebody works on the key now. */
+  isHeld(keyId: string): boolean {
+    return this.#lines.has(keyId)
+  }
 
   async hold<T>(keyId: string, work: () => Promise<T>): Promise<T> {
     const before = this.#lines.get(keyId)

@@ -25,7 +25,7 @@ import {
 } from '../idempotency.ts'
 import type { Caller, Creation, Kms } from '../kms.ts'
 import { assertLabels, assertName, assertText, type Labels, newId } from '../names.ts'
-import { type Intent, inHand, newIntent, writeIntent } from './intents.ts'
+import { type Intent, newIntent, writeIntent } from './intents.ts'
 import { type KeyRecord, recordFrom } from './rows.ts'
 import { type KeyShape, templateFor } from './template.ts'
 
@@ -83,15 +83,18 @@ export async function makeKey<T>(
   const template = templateFor(input, making.keyClass)
   await assertNamespace(kms, namespace)
   const key = parseKeyId(newId('key'))
-  const begun = await begin(kms, caller, { ...place, key }, making)
-  if ('answer' in begun) return decodeAnswer<T>(begun.answer)
-  const { intent } = begun
-  return inHand(kms, intent, async () => {
+  return kms.keyLocks.hold(key, async () => {
+    const begun = await begin(kms, caller, { ...place, key }, making)
+    if ('answer' in begun) return decodeAnswer<T>(begun.answer)
+    const { intent } = begun
+    let isMade = false
     try {
       const bytes = await making.make({ key, version: 1, template })
+      isMade = true
       return await finish(kms, { ...place, intent, template, bytes }, making)
     } catch (error) {
-      await giveUp(kms, caller, intent)
+      await giveUp(kms, intent)
+      if (isMade) await unload(kms, caller, key)
       throw error
     }
   })
@@ -187,17 +190,27 @@ async function insertName(query: Query, { namespace, name, keyId }: KeysTable): 
   if (!(await insertKeyName(query, row))) throw nameTaken(namespace, name)
 }
 
-/** The intent goes, and with it the hold on the idempotency key; the module forgets what it may have. */
-async function giveUp(kms: Kms, caller: Caller, { id, keyId, plan }: CreateIntent): Promise<void> {
-  await kms.db.write(async (query) => {
-    await releaseReservation(query, plan.reservation)
-    await deleteIntent(query, id)
-  })
-  const args = { key: keyId, version: 1 }
-  await callModule(kms, caller, [{ command: 'unloadKey', arguments: args, parts: {} }]).catch(
-    // It holds no more of it than of any key that was used long ago, and it goes the same way.
-    () => undefined,
-  )
+/** The intent goes, and with it the hold on the idempotency key. What does not go now, the job undoes. */
+async function giveUp(kms: Kms, { id, plan }: CreateIntent): Promise<void> {
+  try {
+    await kms.db.write(async (query) => {
+      await releaseReservation(query, plan.reservation)
+      await deleteIntent(query, id)
+    })
+  } catch (error) {
+    kms.log({ level: 'warn', message: 'a creation is left to be undone', intent: id, error })
+  }
+}
+
+/** The module has it loaded and nobody will ever use it. */
+async function unload(kms: Kms, caller: Caller, key: KeyId): Promise<void> {
+  const args = { key, version: 1 }
+  try {
+    await callModule(kms, caller, [{ command: 'unloadKey', arguments: args, parts: {} }])
+  } catch (error) {
+    // It makes room like any key that was used long ago.
+    kms.log({ level: 'warn', message: 'a key that nobody has is still loaded', key, error })
+  }
 }
 
 export function nameTaken(namespace: string, name: string): KmsError {

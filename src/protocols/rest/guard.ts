@@ -7,9 +7,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import {
   accessDenied,
-  everywhere,
   grantedOperations,
   isPermitted,
+  isPermittedSomewhere,
 } from '../../kms/access/access.ts'
 import type { Identity } from '../../kms/access/identities.ts'
 import type { Operation } from '../../kms/access/operations.ts'
@@ -124,23 +124,26 @@ function authorise(
   caller: Caller,
 ): Later<void> {
   if (typeof permission === 'string') return undefined
-  const { namespace = everywhere, key } = request.params as Readonly<
-    Record<string, string | undefined>
-  >
-  if ('use' in permission) return authoriseUse(kms, caller, namespace, key ?? '', permission.use)
+  const { namespace, key = '' } = request.params as Readonly<Record<string, string | undefined>>
+  if ('use' in permission) return authoriseUse(kms, caller, namespace ?? '', key, permission.use)
   return assertAny(kms, caller, namespace, permission)
 }
 
 async function assertAny(
   kms: Kms,
   caller: Caller,
-  namespace: string,
+  namespace: string | undefined,
   permissions: Exclude<Route['permission'], string | { use: Operation }>,
 ): Promise<void> {
   for (const permission of permissions) {
-    if (await isPermitted(kms, caller, namespace, permission)) return
+    const isHeld =
+      namespace === undefined
+        ? await isPermittedSomewhere(kms, caller, permission)
+        : await isPermitted(kms, caller, namespace, permission)
+    if (isHeld) return
   }
-  throw accessDenied(`${permissions.join(' or ')} in namespace ${namespace.slice(0, 64)}`)
+  const where = namespace === undefined ? '' : ` in namespace ${namespace.slice(0, 64)}`
+  throw accessDenied(`${permissions.join(' or ')}${where}`)
 }
 
 /** What is not there is left to the manager's own refusal. */

@@ -26,6 +26,7 @@ const moduleStatusAnswer = z
     reason: z.string(),
     moduleId: z.string(),
     domainId: z.string(),
+    identityKey: z.string(),
     development: z.boolean(),
     epoch: z.int(),
     loadedKeys: z.int(),

@@ -5,7 +5,7 @@
 
 import { z } from 'zod'
 import type { Operation } from '../../../kms/access/operations.ts'
-import type { UseInputs, UseResults } from '../../../kms/use.ts'
+import type { UseInputs, UseResults } from '../../../kms/use/inputs.ts'
 import { ciphertextBytesMax, inputBytesMax, sealedKeyBytesMax } from '../limits.ts'
 import type { DeepReadonly } from '../route.ts'
 import {

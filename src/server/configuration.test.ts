@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import path from 'node:path'
+import { suite, test } from 'node:test'
+import { ConfigurationError, parseConfiguration } from './configuration.ts'
+
+const parse = (line: string, environment = {}) =>
+  parseConfiguration(line.split(' ').filter(Boolean), environment)
+
+suite('configuration', () => {
+  test('what is not said has one default', () => {
+    assert.deepEqual(parse('--development'), {
+      folder: path.resolve('keyhold-data'),
+      address: '127.0.0.1',
+      port: 8443,
+      development: true,
+      found: true,
+      passphraseFile: undefined,
+    })
+  })
+
+  test('the folder: what is asked for, else the environment, else the default', () => {
+    const environment = { KEYHOLD_DATA: '/tmp/e' }
+    assert.equal(parse('--data /tmp/d', environment).folder, '/tmp/d')
+    assert.equal(parse('', environment).folder, '/tmp/e')
+    assert.equal(parse('', { KEYHOLD_DATA: '' }).folder, path.resolve('keyhold-data'))
+  })
+
+  test('a domain is founded only when that is asked for, with its seal', () => {
+    assert.equal(parse('').found, false)
+    const given = parse('--found --seal passphrase --passphrase-file p --address 0.0.0.0 --port 0')
+    assert.equal(given.found, true)
+    assert.equal(given.passphraseFile, path.resolve('p'))
+    assert.equal(given.port, 0)
+  })
+
+  test('what is unknown, twice, empty, contradictory or no number is refused', () => {
+    for (const line of [
+      '--unknown',
+      'serve',
+      '--port 1 --port 2',
+      '--data= ',
+      '--port 65536',
+      '--port -1',
+      '--port 1e3',
+      '--port 08',
+      '--port',
+      '--address localhost',
+      '--address 127.0.0.1.1',
+      '--found',
+      '--seal passphrase',
+      '--found --seal key-file',
+      '--development --found --seal passphrase',
+      '--development --passphrase-file p',
+      '--development=yes',
+      '--no-development',
+    ]) {
+      assert.throws(() => parse(line), ConfigurationError, line)
+    }
+  })
+
+  test('invariant 10: development listens on the loopback interface and nowhere else', () => {
+    for (const address of ['127.0.0.1', '127.1.2.3', '::1']) {
+      assert.equal(parse(`--development --address ${address}`).address, address)
+    }
+    for (const address of ['0.0.0.0', '::', '192.168.0.1', '::ffff:10.0.0.1', '128.0.0.1']) {
+      assert.throws(() => parse(`--development --address ${address}`), ConfigurationError, address)
+    }
+  })
+})
