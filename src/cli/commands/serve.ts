@@ -1,0 +1,148 @@
+/**
+ * `keyhold serve`: starts the server as a process of its own with the same Node, hands signals on to
+ * it, and says what to type next once it is ready, in plain lines that read the same on a terminal and
+ * in a log. It ends with what the server ends with.
+ */
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Command } from 'commander'
+import { clientError } from '../../client/errors.ts'
+import { exitCodes } from '../exit-codes.ts'
+import { integer } from '../options.ts'
+import { styled } from '../output.ts'
+import { action } from '../session.ts'
+
+const server = path.join(import.meta.dirname, '../../server/main.ts')
+
+interface ServeOptions {
+  readonly development?: boolean
+  readonly found?: boolean
+  readonly seal?: string
+  readonly passphraseFile?: string
+  readonly port?: number
+  readonly address?: string
+}
+
+/** What the server says when it is ready. */
+interface Ready {
+  readonly address: string
+  readonly data: string
+}
+
+export function addServeCommand(program: Command): void {
+  program
+    .command('serve')
+    .summary('start the server and its module')
+    .description(
+      'Starts the server and its module. With --development it founds a domain on first run whose ' +
+        'key lies beside its data, and listens on the loopback interface alone.',
+    )
+    .option('--development', 'to try things out: protects nothing from who reads the data folder')
+    .option('--found', 'found a domain in an empty data folder; needs --seal')
+    .option('--seal <kind>', 'how the domain is opened at each start: passphrase')
+    .option('--passphrase-file <path>', 'read the passphrase there instead of asking for it')
+    .option('--port <number>', '8443 when left out; 0 takes a free one', integer(0, 65_535))
+    .option('--address <ip>', '127.0.0.1 when left out')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  keyhold serve --development
+  keyhold serve --found --seal passphrase --data /var/lib/keyhold
+  keyhold serve --data /var/lib/keyhold --passphrase-file /etc/keyhold/passphrase`,
+    )
+    .action(
+      action<ServeOptions>(async ({ output, exitWith }, { options }) => {
+        const child = spawn(
+          process.execPath,
+          ['--no-experimental-ffi', server, ...serverArguments(options)],
+          { stdio: ['inherit', 'pipe', 'inherit'] },
+        )
+        using _ = forwardSignals(child)
+        // Whoever reads what it says may go; the server stays, and so does whoever can stop it.
+        process.stdout.removeAllListeners('error').on('error', () => undefined)
+        const ended = new Promise<number>((resolve, reject) => {
+          child.once('error', (cause) =>
+            reject(clientError('SERVER_UNREACHABLE', 'the server cannot be started', { cause })),
+          )
+          child.once('exit', (code) => resolve(code ?? exitCodes.refused))
+        })
+        for await (const line of createInterface({ input: child.stdout })) {
+          const ready = parseReady(line)
+          if (ready) output.result({ ready: true, ...ready }, readyText(ready, options))
+        }
+        exitWith(await ended)
+      }),
+    )
+}
+
+function serverArguments(options: ServeOptions & { readonly data?: string }): string[] {
+  const { development, found, seal, passphraseFile, port, address, data } = options
+  const flag = (name: string, given: boolean | undefined) => (given ? [name] : [])
+  const value = (name: string, given: string | number | undefined) =>
+    given === undefined ? [] : [`${name}=${given}`]
+  return [
+    ...flag('--development', development),
+    ...flag('--found', found),
+    ...value('--seal', seal),
+    ...value('--passphrase-file', passphraseFile),
+    ...value('--port', port),
+    ...value('--address', address),
+    ...value('--data', data),
+  ]
+}
+
+/** A terminal that closes is a reason to stop in good order, too. */
+function forwardSignals(child: ChildProcess): Disposable {
+  const forward = (signal: NodeJS.Signals): void => {
+    child.kill(signal === 'SIGHUP' ? 'SIGTERM' : signal)
+  }
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+  for (const signal of signals) process.on(signal, forward)
+  return {
+    [Symbol.dispose]: () => {
+      for (const signal of signals) process.off(signal, forward)
+    },
+  }
+}
+
+function parseReady(line: string): Ready | undefined {
+  try {
+    const { ready, address, data } = { ...JSON.parse(line) }
+    const whole = ready === true && typeof address === 'string' && typeof data === 'string'
+    return whole ? { address, data } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function readyText({ address, data }: Ready, { development }: ServeOptions): string {
+  const isDefault = data === path.resolve('keyhold-data')
+  const loud = (text: string) => styled(['yellow', 'bold'], text, process.stdout)
+  const warning = [
+    '',
+    loud('DEVELOPMENT: the key that opens this domain lies beside its data.'),
+    loud('Whoever can read the data folder can read every key in it. Keep no real keys here.'),
+  ]
+  return [
+    '',
+    `Keyhold is ready: ${address}, data in ${data}`,
+    ...(development ? warning : []),
+    '',
+    'What to type next, in a second terminal:',
+    '',
+    ...(isDefault ? [] : [`  export KEYHOLD_DATA='${data}'`]),
+    '  ./keyhold keys create payments --type P-256 --owner finance --purpose "sign payment files"',
+    '  ./keyhold sign README.md --key payments',
+    '  ./keyhold verify README.md --key payments',
+    '  ./keyhold keys create vault --owner finance --purpose "encrypt archives"',
+    '  ./keyhold encrypt README.md --key vault',
+    '  ./keyhold record verify',
+    '',
+    'The whole life of a key, shown on a domain of its own: ./keyhold tour',
+    'All commands: ./keyhold --help. To stop: Ctrl-C.',
+    '',
+  ].join('\n')
+}

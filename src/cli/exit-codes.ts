@@ -1,0 +1,95 @@
+/**
+ * What the command line ends with, and what it advises, by the code of the failure. Exit codes from 64
+ * on are those of sysexits. `keyhold --help` prints the table.
+ */
+
+export const exitCodes = {
+  done: 0,
+  refused: 1,
+  usage: 2,
+  notValid: 3,
+  noInput: 66,
+  unavailable: 69,
+  internal: 70,
+  cannotCreate: 73,
+  accessDenied: 77,
+  configuration: 78,
+  interrupted: 130,
+} as const
+
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
+
+const meanings = {
+  done: 'done; for verify: valid',
+  refused: 'refused by the server, or failed',
+  usage: 'the command was not understood',
+  notValid: 'verify, mac --check: not valid; record verify: the record is broken',
+  noInput: 'an input file is missing or cannot be read',
+  unavailable: 'no server, no module, or too much to do; try again',
+  internal: 'a bug: please report it',
+  cannotCreate: 'an output file exists already or cannot be written',
+  accessDenied: 'the token is not valid, or does not permit this',
+  configuration: 'client.json is missing or not usable',
+  interrupted: 'stopped by Ctrl-C or a signal',
+} as const satisfies Record<keyof typeof exitCodes, string>
+
+/** Codes that do not end with 1. */
+const byCode: Readonly<Record<string, keyof typeof exitCodes>> = {
+  ACCESS_DENIED: 'accessDenied',
+  CONFIGURATION_INVALID: 'configuration',
+  CONFIGURATION_MISSING: 'configuration',
+  FILE_EXISTS: 'cannotCreate',
+  FILE_NOT_READABLE: 'noInput',
+  FILE_NOT_WRITABLE: 'cannotCreate',
+  IDENTITY_DISABLED: 'accessDenied',
+  INTERNAL: 'internal',
+  INTERRUPTED: 'interrupted',
+  MODULE_BUSY: 'unavailable',
+  MODULE_UNAVAILABLE: 'unavailable',
+  OVERLOADED: 'unavailable',
+  RECORD_BROKEN: 'notValid',
+  SERVER_UNREACHABLE: 'unavailable',
+  TOKEN_INVALID: 'accessDenied',
+  USAGE: 'usage',
+}
+
+/** What to do next, where there is something to say. */
+const advice: Readonly<Record<string, string>> = {
+  ACCESS_DENIED:
+    'ask an administrator: keyhold roles set IDENTITY ROLE…, keyhold grants add KEY IDENTITY OPERATION…',
+  CIPHERTEXT_INVALID: 'check the key, and give the same --context as for encryption',
+  CONFIGURATION_INVALID: 'repair the file, or name another data folder with --data',
+  CONFIGURATION_MISSING: 'start the server with npm start, or name its data folder with --data',
+  CONFIRMATION_INVALID: 'give the exact name of the key: --confirm NAME',
+  FILE_EXISTS: 'choose another --output, or replace it with --force',
+  FILE_INVALID: 'check that it is the right file, and get a fresh copy of it',
+  KEY_DESTROYED: 'nothing brings it back; create another key',
+  KEY_NOT_FOUND: 'see which keys there are: keyhold keys list',
+  KEY_STATE_INVALID: 'see its state: keyhold keys show KEY',
+  KEY_USE_NOT_PERMITTED: 'see what the key may do: keyhold keys show KEY',
+  MODULE_UNAVAILABLE: 'try again; keyhold status says how the module is',
+  NAMESPACE_NOT_FOUND: 'see which there are: keyhold namespaces list',
+  NAME_TAKEN: 'choose another name',
+  OVERLOADED: 'try again in a moment',
+  PRECONDITION_FAILED: 'somebody changed it in the meantime: look again, then repeat the command',
+  RECORD_BROKEN: 'keep the data folder as it is and find out who changed it',
+  SERVER_UNREACHABLE: 'start the server with npm start',
+  TOKEN_INVALID: 'the token has ended or was revoked; ask an administrator for another one',
+  USAGE: 'add --help to see how the command is used',
+}
+
+export function exitCodeFor(code: string): ExitCode {
+  return exitCodes[byCode[code] ?? 'refused']
+}
+
+export function adviceFor(code: string): string | undefined {
+  return Object.hasOwn(advice, code) ? advice[code] : undefined
+}
+
+/** The table, for people. */
+export function exitCodesText(): string {
+  const lines = (Object.keys(exitCodes) as (keyof typeof exitCodes)[]).map(
+    (name) => `${String(exitCodes[name]).padStart(5)}  ${meanings[name]}`,
+  )
+  return `Exit codes:\n${lines.join('\n')}\n`
+}

@@ -1,0 +1,998 @@
+/** The calls of the REST API and their shapes. Made by scripts/client-types.ts; not to be edited. */
+// biome-ignore-all lint/style/noExcessiveLinesPerFile: made by a script
+
+export type AgreeRequest = {
+  readonly peer: Uint8Array
+  readonly into?: NewKey | undefined
+  readonly lengthBytes?: number | undefined
+  readonly algorithm?: AlgorithmName | undefined
+  readonly version?: number | undefined
+}
+
+export type AgreeResult = {
+  readonly made?: Key | undefined
+  readonly secret?: Uint8Array | undefined
+  readonly key: string
+  readonly version: number
+  readonly algorithm: AlgorithmName
+}
+
+export type AlgorithmName =
+  | 'AES-128-GCM'
+  | 'AES-192-GCM'
+  | 'AES-256-GCM'
+  | 'AES-128-CBC-PKCS7'
+  | 'AES-192-CBC-PKCS7'
+  | 'AES-256-CBC-PKCS7'
+  | 'AES-128-CTR'
+  | 'AES-192-CTR'
+  | 'AES-256-CTR'
+  | 'AES-128-KW'
+  | 'AES-192-KW'
+  | 'AES-256-KW'
+  | 'AES-128-KWP'
+  | 'AES-192-KWP'
+  | 'AES-256-KWP'
+  | 'XAES-256-GCM'
+  | 'ChaCha20-Poly1305'
+  | 'AES-128-CMAC'
+  | 'AES-192-CMAC'
+  | 'AES-256-CMAC'
+  | 'HMAC-SHA-224'
+  | 'HMAC-SHA-256'
+  | 'HMAC-SHA-384'
+  | 'HMAC-SHA-512'
+  | 'HMAC-SHA-512/224'
+  | 'HMAC-SHA-512/256'
+  | 'HMAC-SHA3-224'
+  | 'HMAC-SHA3-256'
+  | 'HMAC-SHA3-384'
+  | 'HMAC-SHA3-512'
+  | 'RSASSA-PKCS1-v1_5-SHA-256'
+  | 'RSASSA-PKCS1-v1_5-SHA-384'
+  | 'RSASSA-PKCS1-v1_5-SHA-512'
+  | 'RSASSA-PSS-SHA-256'
+  | 'RSASSA-PSS-SHA-384'
+  | 'RSASSA-PSS-SHA-512'
+  | 'RSAES-OAEP-SHA-1'
+  | 'RSAES-OAEP-SHA-256'
+  | 'RSAES-OAEP-SHA-384'
+  | 'RSAES-OAEP-SHA-512'
+  | 'ECDSA-SHA-256'
+  | 'ECDSA-SHA-384'
+  | 'ECDSA-SHA-512'
+  | 'ECDSA-SHA3-256'
+  | 'ECDSA-SHA3-384'
+  | 'ECDSA-SHA3-512'
+  | 'Ed25519'
+  | 'ECDH'
+  | 'X25519'
+  | 'ML-KEM-512'
+  | 'ML-KEM-768'
+  | 'ML-KEM-1024'
+  | 'ML-DSA-44'
+  | 'ML-DSA-65'
+  | 'ML-DSA-87'
+  | 'HKDF-SHA-256'
+  | 'HKDF-SHA-384'
+  | 'HKDF-SHA-512'
+  | 'KDF-COUNTER-HMAC-SHA-256'
+  | 'KDF-COUNTER-HMAC-SHA-384'
+  | 'KDF-COUNTER-HMAC-SHA-512'
+  | 'KDF-COUNTER-CMAC-AES'
+
+export type Alias = { readonly name: string; readonly key: string; readonly etag: string }
+
+export type DecapsulateRequest = {
+  readonly ciphertext: Uint8Array
+  readonly into?: NewKey | undefined
+  readonly lengthBytes?: number | undefined
+  readonly algorithm?: AlgorithmName | undefined
+  readonly version?: number | undefined
+}
+
+export type DecapsulateResult = {
+  readonly made?: Key | undefined
+  readonly secret?: Uint8Array | undefined
+  readonly key: string
+  readonly version: number
+  readonly algorithm: AlgorithmName
+}
+
+export type DecryptRequest = {
+  readonly ciphertext: Uint8Array
+  readonly context?: Readonly<Record<string, string>> | undefined
+  readonly aad?: Uint8Array | undefined
+  readonly iv?: Uint8Array | undefined
+  readonly raw?: boolean | undefined
+  readonly algorithm?: AlgorithmName | undefined
+  readonly version?: number | undefined
+}
+
+export type DecryptResult = {
+  readonly plaintext: Uint8Array
+  readonly key: string
+  readonly version: number
+  readonly algorithm: AlgorithmName
+}
+
+export type DeriveRequest = {
+  readonly salt?: Uint8Array | undefined
+  readonly info?: Uint8Array | undefined
+  readonly label?: Uint8Array | undefined
+  readonly context?: Uint8Array | undefined
+  readonly into?: NewKey | undefined
+  readonly lengthBytes?: number | undefined
+  readonly algorithm?: AlgorithmName | undefined
+  readonly version?: number | undefined
+}
+
+export type DeriveResult = {
+  readonly made?: Key | undefined
+  readonly secret?: Uint8Array | undefined
+  readonly key: string
+  readonly version: number
+  readonly algorithm: AlgorithmName
+}
+
+export type EncapsulateRequest = {
+  readonly into?: NewKey | undefined
+  readonly lengthBytes?: number | undefined
+  readonly algorithm?: AlgorithmName | undefined
+  readonly version?: number | undefined
+}
+
+export type EncapsulateResult = {
+  readonly ciphertext: Uint8Array
+  readonly made?: Key | undefined
+  readonly secret?: Uint8Array | undefined
+  readonly key: string
+  readonly version: number
+  readonly algorithm: AlgorithmName
+}
+
+export type EncryptRequest = {
+  readonly plaintext: Uint8Array
+  readonly context?: Readonly<Record<string, string>> | undefined
+  readonly aad?: Uint8Array | undefined
+  readonly iv?: Uint8Array | undefined
+  readonly raw?: boolean | undefined
+  readonly algorithm?: AlgorithmName | undefined
+  readonly version?: number | undefined
+}
+
+export type EncryptResult = {
+  readonly ciphertext: Uint8Array
+  readonly iv?: Uint8Array | undefined
+  readonly key: string
+  readonly version: number
+  readonly algorithm: AlgorithmName
+}
+
+export type ErrorCode =
+  | 'ACCESS_DENIED'
+  | 'ALGORITHM_NOT_SUPPORTED'
+  | 'ARGUMENT_INVALID'
+  | 'BODY_INVALID'
+  | 'BODY_NOT_EXPECTED'
+  | 'BODY_TOO_LARGE'
+  | 'CIPHERTEXT_INVALID'
+  | 'COMMAND_UNKNOWN'
+  | 'CONFIRMATION_INVALID'
+  | 'FLOOR_FULL'
+  | 'FRAME_INVALID'
+  | 'GRANT_NOT_FOUND'
+  | 'HEADER_INVALID'
+  | 'HEADERS_TOO_LARGE'
+  | 'IDEMPOTENCY_CONFLICT'
+  | 'IDENTITY_DISABLED'
+  | 'IDENTITY_NOT_FOUND'
+  | 'INTERNAL'
+  | 'KEY_DESTROYED'
+  | 'KEY_EXISTS'
+  | 'KEY_NOT_EXPORTABLE'
+  | 'KEY_NOT_FOUND'
+  | 'KEY_NOT_LOADED'
+  | 'KEY_STATE_INVALID'
+  | 'KEY_TOO_WEAK'
+  | 'KEY_USE_NOT_PERMITTED'
+  | 'LIMIT_REACHED'
+  | 'MEDIA_TYPE_NOT_SUPPORTED'
+  | 'METHOD_NOT_ALLOWED'
+  | 'MODULE_BUSY'
+  | 'MODULE_FAILED'
+  | 'MODULE_STATE_INVALID'
+  | 'MODULE_UNAVAILABLE'
+  | 'NAMESPACE_NOT_FOUND'
+  | 'NAME_TAKEN'
+  | 'NOT_READY'
+  | 'OVERLOADED'
+  | 'PRECONDITION_FAILED'
+  | 'PRECONDITION_REQUIRED'
+  | 'RECORD_INVALID'
+  | 'RECORD_NOT_STORED'
+  | 'REQUEST_INVALID'
+  | 'REQUEST_TIMED_OUT'
+  | 'ROUTE_NOT_FOUND'
+  | 'SEAL_INVALID'
+  | 'SECURE_HEAP_FULL'
+  | 'STATE_INVALID'
+  | 'TIMED_OUT'
+  | 'TOKEN_INVALID'
+  | 'TOKEN_NOT_FOUND'
+  | 'TOO_MANY_FAILURES'
+  | 'VERSION_NOT_FOUND'
+  | 'WRAPPED_KEY_INVALID'
+  | 'WRAPPED_KEY_OUTDATED'
+
+export type Grant = {
+  readonly id: string
+  readonly namespace: string
+  readonly key: string
+  readonly identity: string
+  readonly operations: readonly Operation[]
+  readonly created: number
+}
+
+export type Identity = {
+  readonly id: string
+  readonly kind: 'person' | 'application' | 'system'
+  readonly name: string
+  readonly state: 'enabled' | 'disabled'
+  readonly created: number
+  readonly updated: number
+  readonly etag: string
+}
+
+export type ImportedKey = {
+  readonly name: string
+  readonly owner: string
+  readonly purpose: string
+  readonly labels?: Readonly<Record<string, string>> | undefined
+  readonly type?: KeyTypeName | undefined
+  readonly algorithms?: readonly AlgorithmName[] | undefined
+  readonly uses?: readonly KeyUse[] | undefined
+  readonly exportable?: boolean | undefined
+  readonly externalIv?: boolean | undefined
+  readonly plaintextRelease?: boolean | undefined
+  readonly notBefore?: number | undefined
+  readonly notAfter?: number | undefined
+  readonly lengthBytes?: number | undefined
+  readonly class: 'secret' | 'private' | 'public'
+  readonly sealed: Uint8Array
+}
+
+export type ItemError = {
+  readonly code: ErrorCode
+  readonly status: number
+  readonly detail: string
+}
+
+export type Key = {
+  readonly id: string
+  readonly name: string
+  readonly namespace: string
+  readonly owner: string
+  readonly purpose: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly type: KeyTypeName
+  readonly class: 'secret' | 'private' | 'public'
+  readonly algorithms: readonly AlgorithmName[]
+  readonly uses: readonly KeyUse[]
+  readonly state: KeyState
+  readonly exportable: boolean
+  readonly externalIv: boolean
+  readonly plaintextRelease: boolean
+  readonly currentVersion: number
+  readonly versions: number
+  readonly created: number
+  readonly updated: number
+  readonly notBefore: number
+  readonly notAfter: number
+  readonly destructionDue?: number | undefined
+  readonly aliases: readonly string[]
+  readonly etag: string
+}
+
+export type KeyState =
+  | 'pre-active'
+  | 'active'
+  | 'suspended'
+  | 'deactivated'
+  | 'compromised'
+  | 'destroyed'
+  | 'destroyed-compromised'
+
+export type KeyTypeName =
+  | 'AES-128'
+  | 'AES-192'
+  | 'AES-256'
+  | 'ChaCha20'
+  | 'generic-secret'
+  | 'RSA-2048'
+  | 'RSA-3072'
+  | 'RSA-4096'
+  | 'P-256'
+  | 'P-384'
+  | 'P-521'
+  | 'secp256k1'
+  | 'brainpoolP256r1'
+  | 'brainpoolP384r1'
+  | 'brainpoolP512r1'
+  | 'Ed25519'
+  | 'X25519'
+  | 'ML-KEM-512'
+  | 'ML-KEM-768'
+  | 'ML-KEM-1024'
+  | 'ML-DSA-44'
+  | 'ML-DSA-65'
+  | 'ML-DSA-87'
+
+export type KeyUse =
+  | 'encrypt'
+  | 'decrypt'
+  | 'sign'
+  | 'verify'
+  | 'mac'
+  | 'verifyMac'
+  | 'wrap'
+  | 'unwrap'
+  | 'derive'
+  | 'agree'
+  | 'encapsulate'
+  | 'decapsulate'
+
+export type KeyVersion = {
+  readonly version: number
+  readonly revision: number
+  readonly state: KeyState
+  readonly provenance: 'generated' | 'imported' | 'derived' | 'unwrapped'
+  readonly created: number
+  readonly checkValue: {
+    readonly cmac?: string | undefined
+    readonly zeroBlock?: string | undefined
+    readonly fingerprint?: string | undefined
+  }
+  readonly publicKey?: Uint8Array | undefined
+}
+
+export type MacRequest = {
+  readonly data: Uint8Array
+  readonly lengthBytes?: number | undefined
+  readonly algorithm?: AlgorithmName | undefined
+  readonly version?: number | undefined
+}
+
+export type MacResult = {
+  readonly mac: Uint8Array
+  readonly key: string
+  readonly version: number
+  readonly algorithm: AlgorithmName
+}
+
+export type ModuleStatus = {
+  readonly state: 'uninitialised' | 'locked' | 'operational' | 'failed'
+  readonly reason: string
+  readonly moduleId: string
+  readonly domainId: string
+  readonly identityKey: string
+  readonly development: boolean
+  readonly epoch: number
+  readonly loadedKeys: number
+  readonly floorEntries: number
+  readonly recordSize: number
+  readonly wall: string
+  readonly residentBytes: number
+  readonly cpuMicros: number
+  readonly freshness: 'none'
+  readonly version: string
+  readonly node: string
+}
+
+export type Namespace = { readonly name: string; readonly created: number }
+
+export type NewKey = {
+  readonly name: string
+  readonly owner: string
+  readonly purpose: string
+  readonly labels?: Readonly<Record<string, string>> | undefined
+  readonly type?: KeyTypeName | undefined
+  readonly algorithms?: readonly AlgorithmName[] | undefined
+  readonly uses?: readonly KeyUse[] | undefined
+  readonly exportable?: boolean | undefined
+  readonly externalIv?: boolean | undefined
+  readonly plaintextRelease?: boolean | undefined
+  readonly notBefore?: number | undefined
+  readonly notAfter?: number | undefined
+  readonly lengthBytes?: number | undefined
+}
+
+export type NewToken = {
+  readonly id: string
+  readonly identity: string
+  readonly name: string
+  readonly created: number
+  readonly expires: number
+  readonly revoked?: number | undefined
+  readonly token: string
+}
+
+export type Operation =
+  | 'sign'
+  | 'verify'
+  | 'encrypt'
+  | 'decrypt'
+  | 'mac'
+  | 'verifyMac'
+  | 'wrap'
+  | 'unwrap'
+  | 'encapsulate'
+  | 'decapsulate'
+  | 'derive'
+  | 'agree'
+
+export type Problem = {
+  readonly type: string
+  readonly title: string
+  readonly status: number
+  readonly code: ErrorCode
+  readonly detail: string
+  readonly requestId: string
+}
+
+export type Role = 'administrator' | 'security-officer' | 'operator' | 'auditor' | 'application'
+
+export type RoleAssignment = {
+  readonly namespace: string
+  readonly identity: string
+  readonly roles: readonly Role[]
+  readonly etag: string
+}
+
+export type SignRequest = {
+  readonly data?: Uint8Array | undefined
+  readonly digest?: Uint8Array | undefined
+  readonly mu?: Uint8Array | undefined
+  readonly format?: 'der' | 'p1363' | undefined
+  readonly context?: Uint8Array | undefined
+  readonly algorithm?: AlgorithmName | undefined
+  readonly version?: number | undefined
+}
+
+export type SignResult = {
+  readonly signature: Uint8Array
+  readonly key: string
+  readonly version: number
+  readonly algorithm: AlgorithmName
+}
+
+export type Token = {
+  readonly id: string
+  readonly identity: string
+  readonly name: string
+  readonly created: number
+  readonly expires: number
+  readonly revoked?: number | undefined
+}
+
+export type UnwrapRequest = {
+  readonly wrapped: Uint8Array
+  readonly class?: 'secret' | 'private' | undefined
+  readonly into: NewKey
+  readonly algorithm?: AlgorithmName | undefined
+  readonly version?: number | undefined
+}
+
+export type UnwrapResult = {
+  readonly made: Key
+  readonly key: string
+  readonly version: number
+  readonly algorithm: AlgorithmName
+}
+
+export type VerifyMacRequest = {
+  readonly data: Uint8Array
+  readonly mac: Uint8Array
+  readonly algorithm?: AlgorithmName | undefined
+  readonly version?: number | undefined
+}
+
+export type VerifyMacResult = {
+  readonly valid: boolean
+  readonly key: string
+  readonly version: number
+  readonly algorithm: AlgorithmName
+}
+
+export type VerifyRequest = {
+  readonly data?: Uint8Array | undefined
+  readonly digest?: Uint8Array | undefined
+  readonly mu?: Uint8Array | undefined
+  readonly format?: 'der' | 'p1363' | undefined
+  readonly context?: Uint8Array | undefined
+  readonly algorithm?: AlgorithmName | undefined
+  readonly version?: number | undefined
+  readonly signature: Uint8Array
+}
+
+export type VerifyResult = {
+  readonly valid: boolean
+  readonly key: string
+  readonly version: number
+  readonly algorithm: AlgorithmName
+}
+
+export type WrapRequest = {
+  readonly target: string
+  readonly targetVersion?: number | undefined
+  readonly algorithm?: AlgorithmName | undefined
+  readonly version?: number | undefined
+}
+
+export type WrapResult = {
+  readonly wrapped: Uint8Array
+  readonly key: string
+  readonly version: number
+  readonly algorithm: AlgorithmName
+}
+
+export interface Api {
+  agree: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: AgreeRequest
+    }
+    readonly answer: AgreeResult
+  }
+  agreeBatch: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: { readonly items: readonly AgreeRequest[] }
+    }
+    readonly answer: {
+      readonly items: readonly ({ readonly result: AgreeResult } | { readonly error: ItemError })[]
+    }
+  }
+  cancelDestruction: {
+    readonly request: { readonly path: { readonly namespace: string; readonly key: string } }
+    readonly answer: Key
+  }
+  createGrant: {
+    readonly request: {
+      readonly path: { readonly namespace: string }
+      readonly body: {
+        readonly key: string
+        readonly identity: string
+        readonly operations: readonly Operation[]
+      }
+    }
+    readonly answer: Grant
+  }
+  createIdentity: {
+    readonly request: {
+      readonly body: { readonly name: string; readonly kind: 'person' | 'application' }
+    }
+    readonly answer: Identity
+  }
+  createKey: {
+    readonly request: { readonly path: { readonly namespace: string }; readonly body: NewKey }
+    readonly answer: Key
+  }
+  createNamespace: {
+    readonly request: { readonly body: { readonly name: string } }
+    readonly answer: Namespace
+  }
+  createToken: {
+    readonly request: {
+      readonly path: { readonly identity: string }
+      readonly body: { readonly name: string; readonly days?: number | undefined }
+    }
+    readonly answer: NewToken
+  }
+  decapsulate: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: DecapsulateRequest
+    }
+    readonly answer: DecapsulateResult
+  }
+  decapsulateBatch: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: { readonly items: readonly DecapsulateRequest[] }
+    }
+    readonly answer: {
+      readonly items: readonly (
+        | { readonly result: DecapsulateResult }
+        | { readonly error: ItemError }
+      )[]
+    }
+  }
+  decrypt: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: DecryptRequest
+    }
+    readonly answer: DecryptResult
+  }
+  decryptBatch: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: { readonly items: readonly DecryptRequest[] }
+    }
+    readonly answer: {
+      readonly items: readonly (
+        | { readonly result: DecryptResult }
+        | { readonly error: ItemError }
+      )[]
+    }
+  }
+  derive: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: DeriveRequest
+    }
+    readonly answer: DeriveResult
+  }
+  deriveBatch: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: { readonly items: readonly DeriveRequest[] }
+    }
+    readonly answer: {
+      readonly items: readonly ({ readonly result: DeriveResult } | { readonly error: ItemError })[]
+    }
+  }
+  destroyKey: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: { readonly confirm: string }
+    }
+    readonly answer: Key
+  }
+  disableIdentity: {
+    readonly request: { readonly path: { readonly identity: string } }
+    readonly answer: Identity
+  }
+  disableKey: {
+    readonly request: { readonly path: { readonly namespace: string; readonly key: string } }
+    readonly answer: Key
+  }
+  enableKey: {
+    readonly request: { readonly path: { readonly namespace: string; readonly key: string } }
+    readonly answer: Key
+  }
+  encapsulate: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: EncapsulateRequest
+    }
+    readonly answer: EncapsulateResult
+  }
+  encapsulateBatch: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: { readonly items: readonly EncapsulateRequest[] }
+    }
+    readonly answer: {
+      readonly items: readonly (
+        | { readonly result: EncapsulateResult }
+        | { readonly error: ItemError }
+      )[]
+    }
+  }
+  encrypt: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: EncryptRequest
+    }
+    readonly answer: EncryptResult
+  }
+  encryptBatch: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: { readonly items: readonly EncryptRequest[] }
+    }
+    readonly answer: {
+      readonly items: readonly (
+        | { readonly result: EncryptResult }
+        | { readonly error: ItemError }
+      )[]
+    }
+  }
+  getHealth: { readonly request: object; readonly answer: { readonly status: 'ok' } }
+  getIdentity: {
+    readonly request: { readonly path: { readonly identity: string } }
+    readonly answer: Identity
+  }
+  getKey: {
+    readonly request: { readonly path: { readonly namespace: string; readonly key: string } }
+    readonly answer: Key
+  }
+  getNamespace: {
+    readonly request: { readonly path: { readonly namespace: string } }
+    readonly answer: Namespace
+  }
+  getOpenApi: { readonly request: object; readonly answer: Readonly<Record<string, unknown>> }
+  getPublicKey: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly query?: {
+        readonly version?: number | undefined
+        readonly format?: 'spki' | 'pem' | 'jwk' | undefined
+      }
+    }
+    readonly answer: {
+      readonly key: string
+      readonly version: number
+      readonly type: KeyTypeName
+      readonly spki?: Uint8Array | undefined
+      readonly pem?: string | undefined
+      readonly jwk?: Readonly<Record<string, string>> | undefined
+    }
+  }
+  getReadiness: { readonly request: object; readonly answer: { readonly status: 'ready' } }
+  getRecordHead: { readonly request: object; readonly answer: { readonly note: string } }
+  getRoles: {
+    readonly request: { readonly path: { readonly namespace: string; readonly identity: string } }
+    readonly answer: RoleAssignment
+  }
+  getStatus: {
+    readonly request: object
+    readonly answer: {
+      readonly version: string
+      readonly development: boolean
+      readonly time: number
+      readonly module: ModuleStatus
+    }
+  }
+  getTransportKey: { readonly request: object; readonly answer: { readonly publicKey: Uint8Array } }
+  importKey: {
+    readonly request: { readonly path: { readonly namespace: string }; readonly body: ImportedKey }
+    readonly answer: Key
+  }
+  listAliases: {
+    readonly request: {
+      readonly path: { readonly namespace: string }
+      readonly query?: { readonly limit?: number | undefined; readonly cursor?: string | undefined }
+    }
+    readonly answer: { readonly items: readonly Alias[]; readonly next?: string | undefined }
+  }
+  listGrants: {
+    readonly request: {
+      readonly path: { readonly namespace: string }
+      readonly query?: {
+        readonly limit?: number | undefined
+        readonly cursor?: string | undefined
+        readonly key?: string | undefined
+        readonly identity?: string | undefined
+      }
+    }
+    readonly answer: { readonly items: readonly Grant[]; readonly next?: string | undefined }
+  }
+  listIdentities: {
+    readonly request: {
+      readonly query?: { readonly limit?: number | undefined; readonly cursor?: string | undefined }
+    }
+    readonly answer: { readonly items: readonly Identity[]; readonly next?: string | undefined }
+  }
+  listKeys: {
+    readonly request: {
+      readonly path: { readonly namespace: string }
+      readonly query?: {
+        readonly limit?: number | undefined
+        readonly cursor?: string | undefined
+        readonly state?: KeyState | undefined
+        readonly type?: KeyTypeName | undefined
+        readonly prefix?: string | undefined
+      }
+    }
+    readonly answer: { readonly items: readonly Key[]; readonly next?: string | undefined }
+  }
+  listNamespaces: {
+    readonly request: {
+      readonly query?: { readonly limit?: number | undefined; readonly cursor?: string | undefined }
+    }
+    readonly answer: { readonly items: readonly Namespace[]; readonly next?: string | undefined }
+  }
+  listRecordHeads: {
+    readonly request: {
+      readonly query?: { readonly from?: number | undefined; readonly limit?: number | undefined }
+    }
+    readonly answer: { readonly heads: readonly string[]; readonly next?: number | undefined }
+  }
+  listRecordLeaves: {
+    readonly request: {
+      readonly query?: { readonly from?: number | undefined; readonly limit?: number | undefined }
+    }
+    readonly answer: { readonly leaves: readonly Uint8Array[]; readonly next?: number | undefined }
+  }
+  listRoles: {
+    readonly request: {
+      readonly path: { readonly namespace: string }
+      readonly query?: { readonly limit?: number | undefined; readonly cursor?: string | undefined }
+    }
+    readonly answer: {
+      readonly items: readonly RoleAssignment[]
+      readonly next?: string | undefined
+    }
+  }
+  listTokens: {
+    readonly request: { readonly path: { readonly identity: string } }
+    readonly answer: { readonly items: readonly Token[] }
+  }
+  listVersions: {
+    readonly request: { readonly path: { readonly namespace: string; readonly key: string } }
+    readonly answer: { readonly items: readonly KeyVersion[] }
+  }
+  mac: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: MacRequest
+    }
+    readonly answer: MacResult
+  }
+  macBatch: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: { readonly items: readonly MacRequest[] }
+    }
+    readonly answer: {
+      readonly items: readonly ({ readonly result: MacResult } | { readonly error: ItemError })[]
+    }
+  }
+  random: {
+    readonly request: { readonly body: { readonly lengthBytes: number } }
+    readonly answer: { readonly bytes: Uint8Array }
+  }
+  randomBatch: {
+    readonly request: {
+      readonly body: { readonly items: readonly { readonly lengthBytes: number }[] }
+    }
+    readonly answer: {
+      readonly items: readonly { readonly result: { readonly bytes: Uint8Array } }[]
+    }
+  }
+  removeAlias: {
+    readonly request: { readonly path: { readonly namespace: string; readonly alias: string } }
+    readonly answer: undefined
+  }
+  removeGrant: {
+    readonly request: { readonly path: { readonly namespace: string; readonly grant: string } }
+    readonly answer: undefined
+  }
+  renameIdentity: {
+    readonly request: {
+      readonly path: { readonly identity: string }
+      readonly body: { readonly name: string }
+    }
+    readonly answer: Identity
+  }
+  revokeToken: {
+    readonly request: { readonly path: { readonly identity: string; readonly token: string } }
+    readonly answer: undefined
+  }
+  rotateKey: {
+    readonly request: { readonly path: { readonly namespace: string; readonly key: string } }
+    readonly answer: Key
+  }
+  scheduleDestruction: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: { readonly days?: number | undefined }
+    }
+    readonly answer: Key
+  }
+  setAlias: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly alias: string }
+      readonly body: { readonly key: string }
+    }
+    readonly answer: Alias
+  }
+  setRoles: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly identity: string }
+      readonly body: { readonly roles: readonly Role[] }
+    }
+    readonly answer: RoleAssignment
+  }
+  sign: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: SignRequest
+    }
+    readonly answer: SignResult
+  }
+  signBatch: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: { readonly items: readonly SignRequest[] }
+    }
+    readonly answer: {
+      readonly items: readonly ({ readonly result: SignResult } | { readonly error: ItemError })[]
+    }
+  }
+  unwrap: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: UnwrapRequest
+    }
+    readonly answer: UnwrapResult
+  }
+  unwrapBatch: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: { readonly items: readonly UnwrapRequest[] }
+    }
+    readonly answer: {
+      readonly items: readonly ({ readonly result: UnwrapResult } | { readonly error: ItemError })[]
+    }
+  }
+  updateKey: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: {
+        readonly owner?: string | undefined
+        readonly purpose?: string | undefined
+        readonly labels?: Readonly<Record<string, string>> | undefined
+      }
+    }
+    readonly answer: Key
+  }
+  verify: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: VerifyRequest
+    }
+    readonly answer: VerifyResult
+  }
+  verifyBatch: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: { readonly items: readonly VerifyRequest[] }
+    }
+    readonly answer: {
+      readonly items: readonly ({ readonly result: VerifyResult } | { readonly error: ItemError })[]
+    }
+  }
+  verifyMac: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: VerifyMacRequest
+    }
+    readonly answer: VerifyMacResult
+  }
+  verifyMacBatch: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: { readonly items: readonly VerifyMacRequest[] }
+    }
+    readonly answer: {
+      readonly items: readonly (
+        | { readonly result: VerifyMacResult }
+        | { readonly error: ItemError }
+      )[]
+    }
+  }
+  whoAmI: {
+    readonly request: object
+    readonly answer: { readonly identity: Identity; readonly roles: readonly RoleAssignment[] }
+  }
+  wrap: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: WrapRequest
+    }
+    readonly answer: WrapResult
+  }
+  wrapBatch: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: { readonly items: readonly WrapRequest[] }
+    }
+    readonly answer: {
+      readonly items: readonly ({ readonly result: WrapResult } | { readonly error: ItemError })[]
+    }
+  }
+}

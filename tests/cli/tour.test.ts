@@ -1,0 +1,47 @@
+/** `keyhold tour` does every step, in a log, in under a minute, and leaves nothing behind. */
+
+import assert from 'node:assert/strict'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { suite, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { steps } from '../../src/cli/tour/steps.ts'
+import { finish, keyhold, start } from './keyhold.ts'
+
+suite('the tour', { timeout: 120_000 }, () => {
+  test('shows and does the whole life of a key', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'keyhold-tour-test-'))
+    try {
+      const environment = { TMPDIR: folder }
+      const { code, stdout, stderr } = await keyhold(['tour'], { cwd: folder, environment })
+      assert.equal(code, 0, `${stdout}${stderr}`)
+      for (const [index, { title }] of steps.entries()) {
+        assert(stdout.includes(`${index + 1}/${steps.length} ${title}`), title)
+      }
+      assert.match(stdout, /Verified OK/)
+      assert.match(stdout, /\$ kill -9 \d+/)
+      assert.match(stdout, /code: +(WRAPPED_KEY_OUTDATED|KEY_DESTROYED)/)
+      assert.equal(stdout.match(/the record holds/g)?.length, 2)
+      const seconds = Number(/in (\d+) seconds/.exec(stdout)?.[1])
+      assert(seconds < 60, `${seconds} seconds`)
+      assert.deepEqual(readdirSync(folder), [])
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
+
+  test('stopped in the middle, it cleans up', async () => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'keyhold-tour-test-'))
+    try {
+      const child = start(['tour'], { cwd: folder, environment: { TMPDIR: folder } })
+      const ended = finish(child, '')
+      await delay(3_000)
+      child.kill('SIGINT')
+      assert.equal((await ended).code, 130)
+      assert.deepEqual(readdirSync(folder), [])
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
+})
