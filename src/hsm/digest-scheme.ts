@@ -40,6 +40,12 @@ export function schemeParameters(scheme: DigestScheme, deterministic: boolean): 
   }
 }
 
+/** What OpenSSL calls the keys of the scheme, where it would take others without complaint. */
+export function keyNameOf({ scheme }: DigestScheme): 'EC' | 'RSA' | undefined {
+  if (scheme === 'ecdsa') return 'EC'
+  return scheme.startsWith('rsa-') ? 'RSA' : undefined
+}
+
 /** An OSSL_PARAM before it has an address. */
 export interface Parameter {
   readonly name: string

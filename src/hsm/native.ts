@@ -14,8 +14,8 @@
 import assert from 'node:assert/strict'
 import { dlopen, toArrayBuffer } from 'node:ffi'
 import { HsmError } from './contract/errors.ts'
-import { type DigestScheme, octets, schemeParameters } from './digest-scheme.ts'
-import { Arena } from './native-arena.ts'
+import { type DigestScheme, keyNameOf, octets, schemeParameters } from './digest-scheme.ts'
+import { Arena, type Scratch } from './native-arena.ts'
 
 export type { DigestScheme } from './digest-scheme.ts'
 
@@ -35,6 +35,7 @@ const { functions: openssl } = dlopen(null, {
   PKCS8_PRIV_KEY_INFO_free: { return: 'void', arguments: [p] },
   d2i_PUBKEY: { return: p, arguments: [p, p, 'int64'] },
   EVP_PKEY_free: { return: 'void', arguments: [p] },
+  EVP_PKEY_is_a: { return: int, arguments: [p, p] },
   EVP_PKEY_get_size: { return: int, arguments: [p] },
   EVP_PKEY_CTX_new_from_pkey: { return: p, arguments: [p, p, p] },
   EVP_PKEY_CTX_free: { return: 'void', arguments: [p] },
@@ -141,6 +142,7 @@ export class NativeKey implements Disposable {
   ): Buffer {
     using context = new Context(this.#live())
     using scratch = arena.scratch()
+    this.#assertFits(scheme, scratch)
     const parameters = scratch.parameters(schemeParameters(scheme, deterministic))
     const begun = scheme.scheme.startsWith('ml-dsa')
       ? openssl.EVP_PKEY_sign_message_init(context.pointer, 0n, parameters)
@@ -167,6 +169,7 @@ export class NativeKey implements Disposable {
     if (signature.length > openssl.EVP_PKEY_get_size(key)) return false
     using context = new Context(key)
     using scratch = arena.scratch()
+    this.#assertFits(scheme, scratch)
     const parameters = scratch.parameters(schemeParameters(scheme, false))
     const begun = scheme.scheme.startsWith('ml-dsa')
       ? openssl.EVP_PKEY_verify_message_init(context.pointer, 0n, parameters)
@@ -223,6 +226,13 @@ export class NativeKey implements Disposable {
     openssl.EVP_PKEY_free(this.#pointer)
     this.#pointer = 0n
     keysFreed += 1
+  }
+
+  /** OpenSSL passes over parameters that a key of another kind does not know, and signs all the same. */
+  #assertFits(scheme: DigestScheme, scratch: Scratch): void {
+    const name = keyNameOf(scheme)
+    if (name === undefined || openssl.EVP_PKEY_is_a(this.#live(), scratch.text(name)) === 1) return
+    throw refusal('the key is not of this kind')
   }
 
   #live(): bigint {

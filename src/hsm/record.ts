@@ -73,6 +73,7 @@ export class ModuleRecord implements LeafSink {
   private constructor(domain: Domain, clock: Clock) {
     this.#domain = domain
     this.#clock = clock
+    this.#headMicros = clock()
     this.#chainKey = domain.recordKey.expose((bytes) => createSecretKey(bytes))
     this.#argumentsKey = domain.argumentsKey.expose((bytes) => createSecretKey(bytes))
     this.#chain = this.#chainStart({ size: 0, root: this.#tree.root() })

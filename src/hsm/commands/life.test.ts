@@ -6,7 +6,15 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { HsmError } from '../contract/errors.ts'
-import { type Ask, Caller, type FrameAnswer, newKeyId, p256 } from '../door.testing.ts'
+import {
+  type Ask,
+  Caller,
+  decodeAnswer,
+  encodeAsks,
+  type FrameAnswer,
+  newKeyId,
+  p256,
+} from '../door.testing.ts'
 
 const secret = Buffer.alloc(32, 7)
 
@@ -147,8 +155,12 @@ suite('a restart', () => {
     await kept.found(new Caller())
     const caller = new Caller()
     await caller.ask(...kept.stages())
-    const both = [caller.one(kept.unlock(caller)), caller.one(kept.unlock(caller))]
-    const codes = (await Promise.all(both)).map(({ error }) => error?.code)
+    // In one write, so that the second arrives while the first is at work.
+    const frames = [1_001, 1_002].map((id) => encodeAsks(id, [kept.unlock(caller)]))
+    const second = caller.sendFrame(1_002, Buffer.alloc(0))
+    const both = [caller.sendFrame(1_001, Buffer.concat(frames)), second]
+    const answers = (await Promise.all(both)).map(decodeAnswer)
+    const codes = answers.map(({ items: [item] }) => item?.error?.code)
     assert.deepEqual(codes, [undefined, 'MODULE_BUSY'])
   })
 })
