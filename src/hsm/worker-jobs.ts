@@ -5,6 +5,7 @@
  * it for OpenSSL's own functions is freed, and its encoding erased, before the job ends.
  */
 
+import assert from 'node:assert/strict'
 import { constants, type KeyObject, privateDecrypt } from 'node:crypto'
 import { HsmError } from './contract/errors.ts'
 import type { DigestScheme } from './digest-scheme.ts'
@@ -63,6 +64,8 @@ export function runJob(job: WorkerJob): WorkerResult {
       using key = nativeKey(job.key)
       return key.isConsistent()
     }
+    default:
+      return assert.fail('there is no such job')
   }
 }
 
