@@ -1,7 +1,8 @@
 /** Opens the manager: the database brought up to date, empty caches, and no change half-done. */
 
+import { existsSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { openDatabase } from '../storage/database.ts'
+import { type Database, openDatabase } from '../storage/database.ts'
 import { AgedCache } from './aged-cache.ts'
 import { KeyLocks } from './keys/locks.ts'
 import type { Kms, LogEntry, ModuleHost } from './kms.ts'
@@ -26,10 +27,12 @@ export interface KmsOptions {
 }
 
 const databaseFile = 'keyhold.db'
+/** Empty; it says that there was a database, so that a lost one is not taken for a new folder. */
+const markFile = 'keyhold.db.made'
 
-/** @throws Error when the database was made by a newer release, or cannot be read */
+/** @throws Error when the database is gone, was made by a newer release, or cannot be read */
 export async function openKms({ folder, host, now, log }: KmsOptions): Promise<Kms> {
-  const db = await openDatabase(path.join(folder, databaseFile))
+  const db = await openIn(folder)
   const cache = <V>(entriesMax: number) => new AgedCache<V>({ entriesMax, ageMs: cacheAgeMs }, now)
   const kms: Kms = {
     ...{ db, host, now, log, destructionDaysMin },
@@ -51,4 +54,17 @@ export async function openKms({ folder, host, now, log }: KmsOptions): Promise<K
     throw error
   }
   return kms
+}
+
+/** A new database in place of a lost one would have no key, and an administrator that nobody chose. */
+async function openIn(folder: string): Promise<Database> {
+  const file = path.join(folder, databaseFile)
+  const mark = path.join(folder, markFile)
+  const isMade = existsSync(mark)
+  if (isMade && !existsSync(file)) {
+    throw new Error(`the database ${file} is gone: put it back where it was, or restore a copy.`)
+  }
+  const db = await openDatabase(file)
+  if (!isMade) writeFileSync(mark, '', { mode: 0o600 })
+  return db
 }

@@ -71,8 +71,3 @@ export async function deleteAnswersBefore(query: Query, time: number): Promise<v
     .where('answer', 'is not', null)
     .execute()
 }
-
-/** Those that have no answer: with no intent left, nobody will give one. */
-export async function deleteUnanswered(query: Query): Promise<void> {
-  await query.deleteFrom('answers').where('answer', 'is', null).execute()
-}

@@ -96,8 +96,6 @@ export interface KeyRowFilter {
   readonly state?: string | undefined
   readonly type?: string | undefined
   readonly prefix?: string | undefined
-  /** Only keys for which this identity has a grant. */
-  readonly grantedTo?: string | undefined
 }
 
 /** In the order of their names, from behind `after`. */
@@ -112,18 +110,6 @@ export async function pageOfKeys(query: Query, filter: KeyRowFilter): Promise<Ke
   if (filter.prefix !== undefined) {
     // No character of a name stands behind "~" in the order of bytes.
     select = select.where('name', '>=', filter.prefix).where('name', '<', `${filter.prefix}~`)
-  }
-  const { grantedTo } = filter
-  if (grantedTo !== undefined) {
-    select = select.where((where) =>
-      where.exists(
-        where
-          .selectFrom('grants')
-          .select('grants.grantId')
-          .whereRef('grants.keyId', '=', 'keys.keyId')
-          .where('grants.identityId', '=', grantedTo),
-      ),
-    )
   }
   return select.orderBy('name').limit(filter.limit).execute()
 }
