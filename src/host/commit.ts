@@ -32,8 +32,8 @@ export interface Entry {
   /** Leaves of the record once this is durable. */
   readonly recordSize: number
   /**
-   * Called when the group and the changes are durable (the head may follow), or with an error when that
-   * failed for the first time. Only the first call counts.
+   * Called when the group and the changes, or the head, are durable, or with an error when that failed
+   * for the first time. Only the first call counts.
    */
   readonly settle: (error: HostError | undefined) => void
 }
@@ -56,8 +56,8 @@ const retriesMax = 360
 interface Step {
   readonly file: AppendFile
   readonly records: Buffer
-  /** Behind this step the answers may go out. */
-  readonly releases: boolean
+  /** Whose answers may go out behind this step. */
+  readonly releases: readonly Entry[]
 }
 
 interface Batch {
@@ -144,12 +144,12 @@ export class Commit {
       }
       if (error) return this.#fail(batch, index, error)
       if (this.#failure) this.#recover()
-      if (step.releases) this.#release(batch)
+      if (step.releases.length > 0) this.#release(step.releases)
       this.#write(batch, index + 1)
     })
   }
 
-  #release({ entries }: Batch): void {
+  #release(entries: readonly Entry[]): void {
     for (const entry of entries) entry.settle(undefined)
     this.#options.committed(entries.at(-1)?.recordSize ?? 0)
   }
@@ -211,15 +211,16 @@ function stepsOf(entries: readonly Entry[]): Step[] {
   }
   const groupFile = entries[0]?.groupFile
   const changesFile = entries.find((entry) => entry.changesFile)?.changesFile
-  const [head, headFile] = [entries.at(-1)?.head, entries.at(-1)?.headFile]
+  const last = entries.at(-1)
   if (changesFile !== undefined && changes.length > 0) {
-    steps.push({ file: changesFile, records: frameRecords(changes), releases: false })
+    steps.push({ file: changesFile, records: frameRecords(changes), releases: [] })
   }
   if (groupFile !== undefined && groups.length > 0) {
-    steps.push({ file: groupFile, records: frameRecords(groups), releases: true })
+    const releases = entries.filter((entry) => entry.group)
+    steps.push({ file: groupFile, records: frameRecords(groups), releases })
   }
-  if (head !== undefined && headFile !== undefined) {
-    steps.push({ file: headFile, records: frameRecords([head]), releases: steps.length === 0 })
+  if (last?.head !== undefined && last.headFile !== undefined) {
+    steps.push({ file: last.headFile, records: frameRecords([last.head]), releases: [last] })
   }
   return steps
 }
