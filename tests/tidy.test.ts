@@ -97,7 +97,7 @@ suite('tidy', () => {
 })
 
 function assertMayImport(file: string, folder: string, target: string): void {
-  const isTest = file.endsWith('.test.ts')
+  const isTest = /\.test(ing)?\.ts$/.test(file)
   if (target.startsWith('node:')) {
     if (isTest || !file.startsWith('src/hsm/')) return
     const where = moduleMayUse[target]
@@ -121,8 +121,10 @@ function assertMayImport(file: string, folder: string, target: string): void {
 
 /** Repository paths of relative imports, "npm:name" for packages, and node: modules as they are. */
 function imports(file: string, text: string): string[] {
-  return [...text.matchAll(/^(?:import|export)\b[^'"]*?'([^']+)'|\bimport\('([^']+)'\)/gm)]
-    .map((match) => match[1] ?? match[2] ?? '')
+  const pattern =
+    /^(?:import|export)\b[^'"`]*?\bfrom '([^']+)'|^import '([^']+)'|\bimport\('([^']+)'\)/gm
+  return [...text.matchAll(pattern)]
+    .map((match) => match[1] ?? match[2] ?? match[3] ?? '')
     .map((specifier) => {
       if (specifier.startsWith('.')) return path.join(path.dirname(file), specifier)
       return specifier.startsWith('node:') ? specifier : `npm:${specifier}`

@@ -1,3 +1,5 @@
+/** The server's arguments: one default for what is not said, and no guessing. */
+
 import assert from 'node:assert/strict'
 import path from 'node:path'
 import { suite, test } from 'node:test'

@@ -1,3 +1,5 @@
+/** The log: one line an entry, no token in it, nothing that moves a terminal. */
+
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'

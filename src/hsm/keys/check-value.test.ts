@@ -1,3 +1,5 @@
+/** Key check values against published answers and what SP 800-38B and FIPS 197 make of them. */
+
 import assert from 'node:assert/strict'
 import { createCipheriv, createHash } from 'node:crypto'
 import { suite, test } from 'node:test'

@@ -1,3 +1,5 @@
+/** Keys as they come in and go out: canonical forms, limits, and everything that must be refused. */
+
 import assert from 'node:assert/strict'
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { suite, test } from 'node:test'

@@ -1,3 +1,5 @@
+/** DER and IEEE P1363 forms of ECDSA signatures are inverse, and checked with node:crypto. */
+
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, sign, verify } from 'node:crypto'
 import { suite, test } from 'node:test'

@@ -1,3 +1,5 @@
+/** XAES-256-GCM: the accumulated vectors of C2SP, and the key that is derived for each nonce. */
+
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { suite, test } from 'node:test'

@@ -1,3 +1,5 @@
+/** What a wrong token costs: a growing wait for that address alone, in bounded memory. */
+
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { FailedLogins } from './failed-logins.ts'

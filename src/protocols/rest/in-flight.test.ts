@@ -1,3 +1,5 @@
+/** Requests in flight: bounded in number and in bytes, and told when they take too long. */
+
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { InFlight } from './in-flight.ts'

@@ -1,3 +1,5 @@
+/** The reader of bodies: as JSON.parse, but strict, bounded in depth, and with one refusal. */
+
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'

@@ -1,3 +1,5 @@
+/** The route table and the document made from it, which is a golden file. */
+
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'

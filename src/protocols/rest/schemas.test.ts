@@ -1,3 +1,5 @@
+/** The schemas of the wire: bytes have one encoding, numbers one form, members are known. */
+
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
