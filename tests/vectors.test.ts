@@ -4,15 +4,24 @@
  */
 
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { suite, test } from 'node:test'
 import { type AlgorithmName, algorithms } from '../src/hsm/contract/algorithms.ts'
+import { openAt } from './host/open.ts'
 import { allCases } from './vectors/all.ts'
 import type { Expectation, VectorCase, VectorOutcome, VectorTarget } from './vectors/case.ts'
-import { implementationsTarget } from './vectors/implementations-target.ts'
+import { DoorTarget } from './vectors/door-target.ts'
 
 suite('published vectors', () => {
-  test('every case comes out as published', async (t) => {
-    const { counts, failures } = await runAll(allCases(), implementationsTarget)
+  test('every case comes out as published, through the door of a module', async (t) => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'keyhold-vectors-'))
+    t.after(() => rmSync(folder, { recursive: true, force: true }))
+    await using host = await openAt(path.join(folder, 'data'))
+    const target = await DoorTarget.open(host)
+    const { counts, failures } = await runAll(allCases(), target)
+    t.diagnostic(`beside the door, for what a module never does: ${target.aside} cases`)
     for (const name of Object.keys(algorithms) as AlgorithmName[]) {
       const { done = 0, refused = 0 } = counts.get(name) ?? {}
       t.diagnostic(`${name.padEnd(26)} ${String(done).padStart(5)} cases, ${refused} refusals`)
@@ -24,7 +33,7 @@ suite('published vectors', () => {
 })
 
 /** Slow operations run beside each other, as they would for several callers. */
-const casesInFlight = 8
+const casesInFlight = 32
 
 interface Count {
   done: number
