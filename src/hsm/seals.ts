@@ -45,7 +45,7 @@ interface Argon2idCost {
 /** What a new passphrase seal costs to open, and the bounds of what is accepted from an old one. */
 const cost: Argon2idCost = { memoryKib: 32 * 1024, passes: 4, lanes: 1 }
 const costMin: Argon2idCost = { memoryKib: 8 * 1024, passes: 1, lanes: 1 }
-const costMax: Argon2idCost = { memoryKib: 32 * 1024, passes: 16, lanes: 4 }
+const costMax: Argon2idCost = { memoryKib: 32 * 1024, passes: 16, lanes: 1 }
 /** A key file has nothing to stretch. */
 const noCost: Argon2idCost = { memoryKib: 0, passes: 0, lanes: 0 }
 

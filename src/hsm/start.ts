@@ -28,6 +28,8 @@ execute(process.execPath, [
   `--allow-fs-read=${moduleFolder}`,
   `--allow-fs-read=${entry.slice(0, entry.lastIndexOf('/'))}`,
   `--secure-heap=${secureHeapBytes}`,
+  // What is destroyed is freed when it is answered, not some time later (collect.ts).
+  '--expose-gc',
   '--disallow-code-generation-from-strings',
   '--disable-proto=delete',
   // No thread that waits for SIGUSR1 to open the inspector.

@@ -37,12 +37,15 @@ export type WorkerJob =
     }
   /** True if all numbers of the pair belong together, primality included. */
   | { readonly kind: 'checkKey'; readonly key: KeyObject }
+  /** Frees what earlier jobs have left unreachable. */
+  | { readonly kind: 'collect' }
 
 export interface WorkerResults {
   readonly signDigest: Uint8Array
   readonly verifyDigest: boolean
   readonly oaepDecrypt: Uint8Array
   readonly checkKey: boolean
+  readonly collect: boolean
 }
 
 export type WorkerResult = WorkerResults[WorkerJob['kind']]
@@ -64,6 +67,9 @@ export function runJob(job: WorkerJob): WorkerResult {
       using key = nativeKey(job.key)
       return key.isConsistent()
     }
+    case 'collect':
+      globalThis.gc?.()
+      return true
     default:
       return assert.fail('there is no such job')
   }

@@ -46,7 +46,8 @@ export async function callWorker<Job extends WorkerJob>(
   job: Job,
 ): Promise<WorkerResults[Job['kind']]> {
   if (!worker) return runJob(job) as WorkerResults[Job['kind']]
-  if (waiting.size >= workerJobsMax) {
+  // Of collections there are never more than two, and a destruction must not fail half-way.
+  if (waiting.size >= workerJobsMax && job.kind !== 'collect') {
     throw new HsmError('MODULE_BUSY', `more than ${workerJobsMax} slow calls are waiting`)
   }
   if (waiting.size === 0) worker.ref()

@@ -3,6 +3,7 @@
  * key: what a command makes leaves as a wrapped key, and what it takes away, the floor refuses.
  */
 
+import { collectGarbage } from '../collect.ts'
 import type { NewKey } from '../contract/commands.ts'
 import type { KeyAttributes } from '../contract/keys.ts'
 import { transportOverheadBytes } from '../contract/transport.ts'
@@ -134,7 +135,10 @@ export const raiseFloor = command({
   },
 })
 
-/** Asked again, it changes nothing: whoever crashed in between can make sure. */
+/**
+ * Asked again, it changes nothing: whoever crashed in between can make sure. Refused from the moment on
+ * at which it is asked, and out of the memory of the module when it is answered.
+ */
 export const destroyKey = command({
   name: 'destroyKey',
   states: operational,
@@ -144,7 +148,7 @@ export const destroyKey = command({
   parse: parseReference,
   run: (module, args) => {
     const changes = module.raiseFloor(args, destroyedRevision)
-    return { result: {}, parts: {}, changes }
+    return collectGarbage().then(() => ({ result: {}, parts: {}, changes }))
   },
 })
 

@@ -6,7 +6,7 @@
  * OpenSSL writes: what parses but encodes differently is refused.
  *
  * Disposing drops the references and frees what is held natively. The memory of a KeyObject is
- * cleansed by OpenSSL when the collector frees it, not before.
+ * cleansed by OpenSSL when the collector frees it; a destruction waits for that (`collect.ts`).
  */
 
 import assert from 'node:assert/strict'
