@@ -46,7 +46,8 @@ class Reader implements AsyncDisposable {
 
   /** As in the first terminal: stays. */
   async start(command: string): Promise<void> {
-    const child = spawn('sh', ['-c', `exec ${command}`], this.#options())
+    // A process group of its own, for Ctrl-C.
+    const child = spawn('sh', ['-c', `exec ${command}`], { ...this.#options(), detached: true })
     this.#server = child
     child.stdout?.on('data', (bytes: Buffer) => (this.said += bytes.toString()))
     child.stderr?.on('data', (bytes: Buffer) => (this.said += bytes.toString()))
@@ -81,9 +82,9 @@ class Reader implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const child = this.#server
-    if (child && child.exitCode === null && child.signalCode === null) {
-      const ended = once(child, 'exit')
-      child.kill('SIGTERM')
+    if (child?.pid !== undefined && child.exitCode === null && child.signalCode === null) {
+      const ended = once(child, 'close')
+      process.kill(-child.pid, 'SIGINT')
       await ended
       // npm may end before what it started.
       for (let waited = 0; waited < 5_000 && (await portIsTaken()); waited += 50) await delay(50)
