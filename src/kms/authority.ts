@@ -4,7 +4,7 @@
  * It is made at the first start; clients are told of its certificate in client.json.
  */
 
-import { randomBytes } from 'node:crypto'
+import { randomBytes, X509Certificate } from 'node:crypto'
 import {
   authorityCertificate,
   type SignBytes,
@@ -34,13 +34,18 @@ const clockSkewMs = 5 * 60 * 1_000
 /** What clients accept of a server certificate at most. */
 const serverDaysMax = 398
 
-/** Makes key and certificate at the first call. @throws KmsError what the module refuses */
+/**
+ * Makes the key at the first call, and the certificate whenever there is none that outlives what it
+ * signs: with the same key and name, so that whoever trusts the one before goes on as long as that lasts.
+ *
+ * @throws KmsError what the module refuses
+ */
 export async function ensureAuthority(kms: Kms): Promise<{ readonly certificatePem: string }> {
   const { query } = kms.db
   const name = { namespace: systemNamespace, name: keyName }
   if ((await findKeyName(query, name)) === undefined) await makeAuthorityKey(kms)
   const known = await findSetting(query, settingName)
-  if (known !== undefined) return { certificatePem: known }
+  if (known !== undefined && outlivesServers(kms, known)) return { certificatePem: known }
   const { key, spki } = await authorityKey(kms)
   const request = {
     ...{ subject: authorityName, issuer: authorityName, publicKeySpki: spki, issuerSpki: spki },
@@ -111,6 +116,11 @@ function signWith(kms: Kms, { id, currentVersion }: KnownKey): SignBytes {
     if (outcome === undefined) throw new TypeError('one command has one outcome')
     return answerOf<'sign'>(outcome).parts.signature
   }
+}
+
+function outlivesServers(kms: Kms, certificatePem: string): boolean {
+  const { validToDate } = new X509Certificate(certificatePem)
+  return validToDate.getTime() - kms.now() >= serverDaysMax * dayMs
 }
 
 function validity(kms: Kms, days: number): { notBefore: number; notAfter: number } {

@@ -3,7 +3,9 @@
 import type { ModuleStatus } from '../hsm/contract/commands.ts'
 import { assertPermissionSomewhere } from './access/access.ts'
 import { answerOf, callModule, runCommand } from './commands.ts'
+import { KmsError } from './errors.ts'
 import type { Caller, Kms } from './kms.ts'
+import { batchBytesMax, batchItemsMax } from './limits.ts'
 
 /** @throws KmsError ACCESS_DENIED, MODULE_UNAVAILABLE */
 export async function moduleStatus(kms: Kms, caller: Caller): Promise<ModuleStatus> {
@@ -26,6 +28,11 @@ export async function randomBytes(
   lengths: readonly number[],
 ): Promise<readonly Uint8Array[]> {
   await assertPermissionSomewhere(kms, caller, 'random:generate')
+  const total = lengths.reduce((sum, length) => sum + length, 0)
+  if (lengths.length > batchItemsMax || total > batchBytesMax) {
+    const most = `${batchItemsMax} pieces and ${batchBytesMax} bytes`
+    throw new KmsError('ARGUMENT_INVALID', `at most ${most} at once`)
+  }
   const calls = lengths.map(
     (lengthBytes) => ({ command: 'random', arguments: { lengthBytes }, parts: {} }) as const,
   )

@@ -9,16 +9,24 @@ import { createHash } from 'node:crypto'
 import type { Outcome } from '../hsm/contract/commands.ts'
 import { accessDenied, grantedOperations, isPermitted } from './access/access.ts'
 import type { Operation } from './access/operations.ts'
-import { answerOf, asKmsError } from './commands.ts'
+import { asKmsError } from './commands.ts'
 import { KmsError } from './errors.ts'
 import { assertIdempotencyKey } from './idempotency.ts'
 import { keyNotFound } from './keys/find.ts'
 import { type KnownKey, knownKey } from './keys/known-keys.ts'
+import { getKey } from './keys/record.ts'
 import { isDestroyed } from './keys/rows.ts'
 import type { Caller, Creation, Kms } from './kms.ts'
+import { batchBytesMax, batchItemsMax } from './limits.ts'
 import { prepare, prepareWrap, type ReadyUse } from './use/calls.ts'
 import type { UseInputs, UseResults } from './use/inputs.ts'
-import { intoOf, isSecretOperation, prepareRelease, useIntoKey } from './use/secrets.ts'
+import {
+  intoOf,
+  isSecretOperation,
+  prepareRelease,
+  type SecretOperation,
+  useIntoKey,
+} from './use/secrets.ts'
 import { sendUses } from './use/send.ts'
 
 export interface UseTarget<O extends Operation> {
@@ -36,7 +44,7 @@ export type UseOutcome<O extends Operation> =
  * One outcome for each input, in their order.
  *
  * @throws KmsError what refuses all of them: ACCESS_DENIED, KEY_NOT_FOUND, KEY_DESTROYED,
- *   KEY_STATE_INVALID, MODULE_UNAVAILABLE, OVERLOADED
+ *   KEY_STATE_INVALID, ARGUMENT_INVALID for too large a batch, MODULE_UNAVAILABLE, OVERLOADED
  */
 export async function useKey<O extends Operation>(
   kms: Kms,
@@ -45,16 +53,27 @@ export async function useKey<O extends Operation>(
   inputs: readonly UseInputs[O][],
   creation: Creation = {},
 ): Promise<UseOutcome<O>[]> {
+  if (inputs.length !== 1) assertBatch(inputs)
   const found = findUsable(kms, caller, target)
-  const key = found instanceof Promise ? await found : found
-  if (isSecretOperation(target.operation) || target.operation === 'wrap') {
-    const keys = inputs.map((_, index) => creationOf(creation, index, inputs.length))
-    return useOneByOne(kms, caller, { ...target, known: key }, inputs, keys)
+  const known = found instanceof Promise ? await found : found
+  const { operation } = target
+  if (isSecretOperation(operation)) {
+    const uses: KnownTarget<SecretOperation> = { ...target, operation, known }
+    const given = inputs as readonly UseInputs[SecretOperation][]
+    return useSecrets(kms, caller, uses, given, creation) as Promise<UseOutcome<O>[]>
   }
-  const { operation } = target as UseTarget<keyof typeof prepare>
-  const prepared = inputs.map((input) => attempt(() => prepareOne(operation, key, input as never)))
-  return settle<O>(kms, caller, prepared as readonly (ReadyUse<UseResults[O]> | KmsError)[])
+  const prepared =
+    operation === 'wrap'
+      ? await prepareWraps(kms, caller, { ...target, known }, inputs as readonly WrapInput[])
+      : inputs.map((input) =>
+          attempt(() => prepareOne(operation as Prepared, known, input as never)),
+        )
+  return settle<O>(kms, caller, prepared as readonly Ready<O>[])
 }
+
+type Prepared = keyof typeof prepare
+type WrapInput = UseInputs['wrap']
+type Ready<O extends Operation> = ReadyUse<UseResults[O]> | KmsError
 
 /** One input. @throws KmsError its own error, and what refuses all */
 export async function useKeyOnce<O extends Operation>(
@@ -70,7 +89,23 @@ export async function useKeyOnce<O extends Operation>(
   return outcome.result
 }
 
-function prepareOne<O extends keyof typeof prepare>(
+/** @throws KmsError ARGUMENT_INVALID */
+function assertBatch(inputs: readonly object[]): void {
+  if (inputs.length === 0 || inputs.length > batchItemsMax) {
+    throw new KmsError('ARGUMENT_INVALID', `a batch has 1 to ${batchItemsMax} items`)
+  }
+  let bytes = 0
+  for (const input of inputs) {
+    for (const member of Object.values(input)) {
+      if (member instanceof Uint8Array) bytes += member.length
+    }
+  }
+  if (bytes > batchBytesMax) {
+    throw new KmsError('ARGUMENT_INVALID', `a batch has at most ${batchBytesMax} bytes of input`)
+  }
+}
+
+function prepareOne<O extends Prepared>(
   operation: O,
   key: KnownKey,
   input: UseInputs[O],
@@ -112,7 +147,11 @@ async function findLater(
   return key
 }
 
-function notGranted({ namespace, operation }: UseTarget<Operation>): KmsError {
+/** In the same words whether there is such a key or not. */
+export function notGranted({
+  namespace,
+  operation,
+}: Pick<UseTarget<Operation>, 'namespace' | 'operation'>): KmsError {
   return accessDenied(`${operation} with this key of namespace ${namespace}`)
 }
 
@@ -127,66 +166,81 @@ function assertUsable({ state }: KnownKey, operation: Operation): void {
   }
 }
 
-interface KnownTarget<O extends Operation> extends UseTarget<O> {
+interface KnownTarget<O extends Operation> extends Omit<UseTarget<O>, 'key'> {
   readonly known: KnownKey
 }
 
-/** Uses with a second key, or with one that they make: what they need is awaited, then they go together. */
-async function useOneByOne<O extends Operation>(
+/** Each with a target that the caller may see; the wrapping key's grant permits nothing about others. */
+async function prepareWraps(
   kms: Kms,
   caller: Caller,
-  target: KnownTarget<O>,
-  inputs: readonly UseInputs[O][],
-  creations: readonly Creation[],
-): Promise<UseOutcome<O>[]> {
-  const outcomes = inputs.map(async (input, index): Promise<UseOutcome<O>> => {
-    try {
-      return { result: await useOther(kms, caller, target, input, creations[index] ?? {}) }
-    } catch (error) {
-      const refused = asKmsError(error)
-      if (refused instanceof KmsError) return { error: refused }
-      throw error
-    }
-  })
-  return Promise.all(outcomes)
+  { namespace, known }: KnownTarget<'wrap' | Operation>,
+  inputs: readonly WrapInput[],
+): Promise<Ready<'wrap'>[]> {
+  return Promise.all(
+    inputs.map(async (input) => {
+      try {
+        await getKey(kms, caller, namespace, input.target)
+        const target = await knownKey(kms, namespace, input.target)
+        if (target === undefined) throw keyNotFound(namespace, input.target)
+        if (isDestroyed(target.state))
+          throw new KmsError('KEY_DESTROYED', 'the target was destroyed')
+        return prepareWrap(known, target, input)
+      } catch (error) {
+        if (error instanceof KmsError) return error
+        throw error
+      }
+    }),
+  )
 }
 
-async function useOther<O extends Operation>(
+/** What is released goes in one frame; each new key is made by itself, as every key is. */
+async function useSecrets<O extends SecretOperation>(
   kms: Kms,
   caller: Caller,
   { namespace, operation, known }: KnownTarget<O>,
-  input: UseInputs[O],
+  inputs: readonly UseInputs[O][],
   creation: Creation,
-): Promise<UseResults[O]> {
-  if (isSecretOperation(operation)) {
-    const given = input as UseInputs[typeof operation]
-    const into = intoOf(given)
-    if (into !== undefined) {
-      const use = { namespace, operation, key: known, input: given, into }
-      return useIntoKey(kms, caller, use, creation) as Promise<UseResults[O]>
-    }
-    const ready = prepareRelease(operation, known, given as never)
-    return sendOne(kms, caller, ready as ReadyUse<UseResults[O]>)
-  }
-  const wrapping = input as UseInputs['wrap']
-  const target = await knownKey(kms, namespace, wrapping.target)
-  if (target === undefined) throw keyNotFound(namespace, wrapping.target)
-  if (isDestroyed(target.state)) throw new KmsError('KEY_DESTROYED', 'the target was destroyed')
-  const ready = prepareWrap(known, target, wrapping)
-  return sendOne(kms, caller, ready as ReadyUse<UseResults[O]>)
+): Promise<UseOutcome<O>[]> {
+  const making = inputs.map((input, index) => {
+    const into = intoOf(input)
+    if (into === undefined) return undefined
+    const use = { namespace, operation, key: known, input, into }
+    const own = creationOf(creation, index, inputs.length)
+    return outcomeLater(useIntoKey(kms, caller, use, own))
+  })
+  const releasing = inputs
+    .filter((input) => intoOf(input) === undefined)
+    .map((input) => attempt(() => prepareRelease(operation, known, input)))
+  const [made, released] = await Promise.all([
+    Promise.all(making),
+    settle<O>(kms, caller, releasing),
+  ])
+  const inOrder = released.values()
+  return made.map((outcome) => {
+    const one = outcome ?? inOrder.next().value
+    if (one === undefined) throw new TypeError('every input has an outcome')
+    return one
+  })
 }
 
-async function sendOne<R>(kms: Kms, caller: Caller, use: ReadyUse<R>): Promise<R> {
-  const [outcome] = await sendUses(kms, caller, [use])
-  if (outcome === undefined) throw new TypeError('one command has one outcome')
-  return use.result(answerOf(outcome))
+async function outcomeLater<O extends Operation>(
+  work: Promise<UseResults[O]>,
+): Promise<UseOutcome<O>> {
+  try {
+    return { result: await work }
+  } catch (error) {
+    const refused = asKmsError(error)
+    if (refused instanceof KmsError) return { error: refused }
+    throw error
+  }
 }
 
 /** What was refused here stays refused; the others go in one frame. */
 async function settle<O extends Operation>(
   kms: Kms,
   caller: Caller,
-  prepared: readonly (ReadyUse<UseResults[O]> | KmsError)[],
+  prepared: readonly Ready<O>[],
 ): Promise<UseOutcome<O>[]> {
   const ready = prepared.filter((use): use is ReadyUse<UseResults[O]> => !(use instanceof KmsError))
   const outcomes = ready.length === 0 ? [] : await sendUses(kms, caller, ready)

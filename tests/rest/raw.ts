@@ -17,12 +17,17 @@ export interface Place {
   readonly port: number
   /** PEM. */
   readonly authority: string
+  /** The address to come from, another one of the loopback interface. */
+  readonly from?: string
 }
 
 /** Sends the bytes and reads one answer, with its Content-Length as the only framing. */
 export async function exchange(place: Place, sent: string | Uint8Array): Promise<RawAnswer> {
-  const { port, authority } = place
-  const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ca: authority })
+  const { port, authority, from } = place
+  const socket = connect({
+    ...{ port, host: '127.0.0.1', servername: 'localhost', ca: authority },
+    ...(from === undefined ? {} : { localAddress: from }),
+  })
   socket.on('error', () => undefined)
   await once(socket, 'secureConnect')
   socket.write(sent)

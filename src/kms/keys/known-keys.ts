@@ -20,8 +20,8 @@ export interface KnownKey {
   readonly versions: ReadonlyMap<number, RecordState>
   /** The first permitted algorithm for each operation that any of them can do. */
   readonly algorithmFor: ReadonlyMap<Operation, AlgorithmName>
-  /** What the module takes when none is named. */
-  readonly defaultAlgorithm: AlgorithmName | undefined
+  /** All that are permitted. */
+  readonly algorithms: ReadonlySet<AlgorithmName>
 }
 
 /** By id, name or alias; synchronous when the caches know it. */
@@ -102,6 +102,6 @@ async function load(kms: Kms, id: string): Promise<KnownKey | undefined> {
     currentVersion: row.currentVersion,
     versions: new Map(versions.map(({ version, state }) => [version, recordStateFrom(state)])),
     algorithmFor,
-    defaultAlgorithm: permitted[0],
+    algorithms: new Set(permitted),
   }
 }

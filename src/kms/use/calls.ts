@@ -126,6 +126,7 @@ function opener(key: KnownKey, envelope: Envelope, asked: Choice): Used {
   const fits =
     envelope.key === key.id &&
     key.versions.has(version) &&
+    key.algorithms.has(algorithm) &&
     (asked.version ?? version) === version &&
     (asked.algorithm ?? algorithm) === algorithm
   if (!fits) throw ciphertextInvalid()

@@ -48,7 +48,7 @@ export interface UseInputs {
   decrypt: Choice & Binding & { readonly ciphertext: Uint8Array }
   mac: Choice & { readonly data: Uint8Array; readonly lengthBytes?: number | undefined }
   verifyMac: Choice & { readonly data: Uint8Array; readonly mac: Uint8Array }
-  /** The target by id, name or alias, in the same namespace. */
+  /** The target by id, name or alias, in the same namespace; one that the caller may read. */
   wrap: Choice & { readonly target: string; readonly targetVersion?: number | undefined }
   unwrap: Choice & {
     readonly wrapped: Uint8Array

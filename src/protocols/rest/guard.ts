@@ -17,6 +17,7 @@ import { authenticate } from '../../kms/access/tokens.ts'
 import { KmsError } from '../../kms/errors.ts'
 import { knownKey } from '../../kms/keys/known-keys.ts'
 import type { Caller, Kms } from '../../kms/kms.ts'
+import { notGranted } from '../../kms/use.ts'
 import { RestError } from './errors.ts'
 import type { FailedLogins } from './failed-logins.ts'
 import type { InFlight, Place } from './in-flight.ts'
@@ -158,7 +159,7 @@ function authoriseUse(
     known === undefined
       ? undefined
       : after(grantedOperations(kms, caller.identity.id, known.id), (granted) => {
-          if (!granted.has(operation)) throw accessDenied(`${operation} with key ${known.id}`)
+          if (!granted.has(operation)) throw notGranted({ namespace, operation })
         }),
   )
 }

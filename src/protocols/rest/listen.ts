@@ -21,6 +21,8 @@ import { routes } from './routes.ts'
 
 /** How long requests may go on after the listener was asked to stop. */
 const stopMs = 10_000
+/** Between the looks at what is still going on then; a last answer has so long to be sent. */
+const stopLookMs = 50
 
 export interface RestListener extends AsyncDisposable {
   /** "https://host:port". */
@@ -58,12 +60,23 @@ export async function listenRest(
     port,
     useCertificate: (tls) => app.server.setSecureContext(secureContext(tls)),
     async [Symbol.asyncDispose]() {
-      const late = setTimeout(() => app.server.closeAllConnections(), stopMs)
+      const looking = closeWhenDone(app, inFlight)
       await app.close()
-      clearTimeout(late)
+      clearInterval(looking)
       inFlight[Symbol.dispose]()
     },
   }
+}
+
+/** A connection that is kept alive would otherwise hold the listener for as long as it is idle. */
+function closeWhenDone({ server }: App, inFlight: InFlight): NodeJS.Timeout {
+  const end = performance.now() + stopMs
+  let looksWithoutWork = 0
+  return setInterval(() => {
+    looksWithoutWork = inFlight.size === 0 ? looksWithoutWork + 1 : 0
+    if (looksWithoutWork > 1 || performance.now() >= end) server.closeAllConnections()
+    else server.closeIdleConnections()
+  }, stopLookMs)
 }
 
 function secureContext({ key, certificate }: RestOptions['tls']): SecureContextOptions {

@@ -210,7 +210,7 @@ const unreadBytesMax = 64 * 1024
 
 function refuser(log: (entry: LogEntry) => void) {
   return (request: FastifyRequest, reply: FastifyReply, error: unknown): void => {
-    const refusal = refusalOf(fromFastify(error))
+    const refusal = refusalOf(brokeOff(request) ? incomplete : fromFastify(error))
     if (refusal.isInternal) logInternal(log, request, error)
     reply.code(refusal.status).headers({
       'x-request-id': request.id,
@@ -222,6 +222,13 @@ function refuser(log: (entry: LogEntry) => void) {
     reply.send(JSON.stringify(problemOf(refusal, request.id)))
   }
 }
+
+/** The caller has gone in the middle of its body: no bug of ours, and nobody hears the answer. */
+function brokeOff({ raw }: FastifyRequest): boolean {
+  return raw.destroyed && !raw.complete
+}
+
+const incomplete = new RestError('BODY_INVALID', 'the body broke off')
 
 function isUnread({ raw, headers }: FastifyRequest): boolean {
   if (raw.complete) return false

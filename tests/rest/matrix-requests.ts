@@ -1,0 +1,213 @@
+/**
+ * For every route a request that does what the route is for, on things that are there: what each answers
+ * then depends on the caller alone. What a request would use up is made anew for it.
+ */
+
+import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
+import { sealToTransportKey } from '../../src/hsm/contract/transport.ts'
+import type { Route } from '../../src/protocols/rest/route.ts'
+import { base64, bytesOf, type Installation, keysPath, namespace, unique } from './people.ts'
+
+export interface Prepared {
+  readonly path: string
+  readonly body?: unknown
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+type Parameters = Readonly<Record<string, string>>
+interface Wish extends Omit<Prepared, 'path'> {
+  readonly parameters?: Parameters
+}
+
+/** Keys of each kind, with grants for them, and valid inputs for each of their uses. */
+export interface Stock {
+  readonly keys: Readonly<Record<string, string>>
+  readonly inputs: Readonly<Record<string, Readonly<Record<string, unknown>>>>
+}
+
+export const kinds: Readonly<
+  Record<string, { readonly shape: object; readonly operations: readonly string[] }>
+> = {
+  signer: { shape: { type: 'P-256' }, operations: ['sign', 'verify'] },
+  cipher: { shape: {}, operations: ['encrypt', 'decrypt'] },
+  macker: { shape: { type: 'generic-secret' }, operations: ['mac', 'verifyMac'] },
+  wrapper: { shape: { uses: ['wrap', 'unwrap'] }, operations: ['wrap', 'unwrap'] },
+  deriver: {
+    shape: { type: 'generic-secret', uses: ['derive'], plaintextRelease: true },
+    operations: ['derive'],
+  },
+  agreer: { shape: { type: 'X25519', plaintextRelease: true }, operations: ['agree'] },
+  kem: {
+    shape: { type: 'ML-KEM-768', plaintextRelease: true },
+    operations: ['encapsulate', 'decapsulate'],
+  },
+}
+
+/** Everybody in the list is granted everything. */
+export async function makeStock(
+  installation: Installation,
+  granted: readonly string[],
+): Promise<Stock> {
+  const keys: Record<string, string> = {}
+  for (const { shape, operations } of Object.values(kinds)) {
+    const name = await installation.makeKey({ ...shape }, operations)
+    for (const identity of granted) await installation.grant(name, operations, identity)
+    for (const operation of operations) keys[operation] = name
+  }
+  // A grant of any kind lets its holder see the key, and so name it as what is wrapped.
+  const target = await installation.makeKey({ exportable: true }, [])
+  for (const identity of granted) await installation.grant(target, ['decrypt'], identity)
+  const used = async (operation: string, input: object) => {
+    const answer = await installation.use(String(keys[operation]), operation, input)
+    assert.equal(answer.status, 200, answer.text)
+    return answer.body
+  }
+  const data = base64('data')
+  const peer = generateKeyPairSync('x25519').publicKey.export({ format: 'der', type: 'spki' })
+  const inputs = {
+    sign: { data },
+    verify: { data, signature: (await used('sign', { data })).signature },
+    encrypt: { plaintext: data },
+    decrypt: { ciphertext: (await used('encrypt', { plaintext: data })).ciphertext },
+    mac: { data },
+    verifyMac: { data, mac: (await used('mac', { data })).mac },
+    wrap: { target },
+    unwrap: { wrapped: (await used('wrap', { target })).wrapped },
+    derive: { info: data, lengthBytes: 32 },
+    agree: { peer: base64(peer) },
+    encapsulate: {},
+    decapsulate: { ciphertext: (await used('encapsulate', {})).ciphertext },
+  }
+  return { keys, inputs }
+}
+
+export async function prepareRequest(
+  installation: Installation,
+  stock: Stock,
+  route: Route,
+): Promise<Prepared> {
+  const { parameters = {}, ...rest } = await wishFor(installation, stock, route)
+  const path = route.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
+    const value = { namespace, ...parameters }[name]
+    assert(value !== undefined, `${route.name}: no ${name}`)
+    return value
+  })
+  return { path, ...rest }
+}
+
+async function wishFor(installation: Installation, stock: Stock, route: Route): Promise<Wish> {
+  const { permission, name, path } = route
+  if (typeof permission === 'object' && 'use' in permission) {
+    const { use } = permission
+    const given = stock.inputs[use] ?? {}
+    const item = use === 'unwrap' ? { ...given, into: newKey() } : given
+    const parameters = { key: String(stock.keys[use]) }
+    return { parameters, body: path.endsWith('/batch') ? { items: [item] } : item }
+  }
+  const prepare = wishes[name]
+  if (prepare) return prepare(installation, stock)
+  assert(route.body === undefined && !path.includes('{'), `no request for ${name}`)
+  return {}
+}
+
+function newKey(): object {
+  return { name: unique('new'), owner: 'Ada', purpose: 'tests' }
+}
+
+type Wisher = (installation: Installation, stock: Stock) => Promise<Wish>
+
+const withKey =
+  (more: Omit<Wish, 'parameters'> = {}): Wisher =>
+  async (installation) => ({
+    parameters: { key: await installation.makeKey({ type: 'P-256' }, []) },
+    ...more,
+  })
+
+/** After this action the next one has something to do. */
+const withKeyAfter =
+  (action: string, body?: object): Wisher =>
+  async (installation) => {
+    const key = await installation.makeKey({ type: 'P-256' }, [])
+    await installation.server.ok('POST', `${keysPath}/${key}/${action}`, body)
+    return { parameters: { key } }
+  }
+
+const withIdentity =
+  (more: Omit<Wish, 'parameters'> = {}): Wisher =>
+  async (installation) => ({
+    parameters: { identity: (await installation.makePerson()).id },
+    ...more,
+  })
+
+const withAlias: Wisher = async ({ server }, { keys }) => {
+  const alias = unique('alias')
+  await server.ok('PUT', `/v1/namespaces/${namespace}/aliases/${alias}`, { key: keys.sign })
+  return { parameters: { alias } }
+}
+
+const nothingMore: Wisher = async () => ({})
+const readKey: Wisher = async (_, { keys }) => ({ parameters: { key: String(keys.sign) } })
+
+const wishes: Readonly<Record<string, Wisher>> = {
+  createNamespace: async () => ({ body: { name: unique('place') } }),
+  getNamespace: nothingMore,
+  createIdentity: async () => ({ body: { name: unique('person'), kind: 'application' } }),
+  getIdentity: withIdentity(),
+  renameIdentity: async (installation) => ({
+    parameters: { identity: (await installation.makePerson()).id },
+    body: { name: unique('renamed') },
+    headers: { 'if-match': '*' },
+  }),
+  disableIdentity: withIdentity(),
+  createToken: withIdentity({ body: { name: 'further' } }),
+  listTokens: withIdentity(),
+  revokeToken: async (installation) => {
+    const { id, token } = await installation.makePerson()
+    return { parameters: { identity: id, token: token.split('_')[1] ?? '' } }
+  },
+  listRoles: nothingMore,
+  getRoles: withIdentity(),
+  setRoles: withIdentity({ body: { roles: ['auditor'] } }),
+  createGrant: async (installation, { keys }) => {
+    const { id } = await installation.makePerson()
+    return { body: { key: keys.sign, identity: id, operations: ['sign'] } }
+  },
+  listGrants: nothingMore,
+  removeGrant: async (installation, { keys }) => {
+    const { id } = await installation.makePerson()
+    const grants = `/v1/namespaces/${namespace}/grants`
+    const input = { key: keys.sign, identity: id, operations: ['sign'] }
+    const { body } = await installation.server.ok('POST', grants, input)
+    return { parameters: { grant: String(body.id) } }
+  },
+  createKey: async () => ({ body: newKey() }),
+  importKey: async ({ server }) => {
+    const { body } = await server.ok('GET', '/v1/transport-key')
+    const bytes = Buffer.alloc(32, 7)
+    const sealed = base64(sealToTransportKey(bytesOf(body.publicKey), 'import key', bytes))
+    return { body: { ...newKey(), class: 'secret', sealed } }
+  },
+  listKeys: nothingMore,
+  getKey: readKey,
+  listVersions: readKey,
+  getPublicKey: readKey,
+  updateKey: withKey({ body: { owner: 'Grace' }, headers: { 'if-match': '*' } }),
+  rotateKey: withKey(),
+  enableKey: withKeyAfter('disable'),
+  disableKey: withKey(),
+  scheduleDestruction: withKey({ body: {} }),
+  cancelDestruction: withKeyAfter('schedule-destruction', {}),
+  destroyKey: async (installation) => {
+    const key = await installation.makeKey({ type: 'P-256' }, [])
+    return { parameters: { key }, body: { confirm: key } }
+  },
+  setAlias: async (_, { keys }) => ({
+    parameters: { alias: unique('alias') },
+    body: { key: keys.sign },
+  }),
+  removeAlias: withAlias,
+  listAliases: nothingMore,
+  random: async () => ({ body: { lengthBytes: 16 } }),
+  randomBatch: async () => ({ body: { items: [{ lengthBytes: 16 }] } }),
+}
