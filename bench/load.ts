@@ -1,11 +1,12 @@
 /**
  * A lean load generator, run as a process of its own: raw HTTP/1.1 over TLS, one request under way on
- * each connection, the same bytes each time. Reads its orders as JSON from the first argument and
- * prints what it saw as JSON.
+ * each connection, the same bytes each time. Reads its orders as JSON from standard input, because a
+ * batch is longer than an argument may be, and prints what it saw as JSON.
  */
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { performance } from 'node:perf_hooks'
 import { connect, type TLSSocket } from 'node:tls'
 import { summarise } from './measure.ts'
@@ -23,7 +24,7 @@ interface Orders {
   readonly items: number
 }
 
-const orders = JSON.parse(process.argv[2] ?? '{}') as Orders
+const orders = JSON.parse(readFileSync(0, 'utf8')) as Orders
 const request = Buffer.from(
   `POST ${orders.path} HTTP/1.1\r\nHost: ${orders.host}:${orders.port}\r\n` +
     `Authorization: Bearer ${orders.token}\r\nContent-Type: application/json\r\n` +

@@ -4,10 +4,9 @@
  */
 
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import path from 'node:path'
-import { promisify } from 'node:util'
 import { type Host, openHost } from '../src/host/host.ts'
 import type { Call } from '../src/hsm/contract/commands.ts'
 import { parseKeyId } from '../src/hsm/contract/keys.ts'
@@ -132,8 +131,11 @@ async function rest(
     ...{ host: hostname, port: Number(port), authority, token, seconds, connections, items },
     ...{ path: items === 1 ? key.path : `${key.path}/batch`, body: JSON.stringify(body) },
   })
-  const args = ['--no-experimental-ffi', load, orders]
-  const { stdout } = await promisify(execFile)(process.execPath, args)
+  const generator = spawn(process.execPath, ['--no-experimental-ffi', load], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  generator.stdin.end(orders)
+  const stdout = Buffer.concat(await generator.stdout.toArray()).toString('utf8')
   const measured = JSON.parse(stdout) as Measured & { firstError: string }
   if (measured.errors > 0) process.stderr.write(`bench: ${measured.firstError}\n`)
   return measured

@@ -175,7 +175,8 @@ export class Door {
   }
 
   #settled(pending: PendingFrame, bytes: number): void {
-    if (!pending.isAnswered) return
+    // Commands of one frame can be done in the same moment: the first that is told so answers for all.
+    if (!pending.isAnswered || this.#pending.get(pending.id) !== pending) return
     this.#pending.delete(pending.id)
     this.#bytesInFlight -= bytes
     this.#answer(pending)
