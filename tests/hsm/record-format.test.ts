@@ -4,13 +4,19 @@
  */
 
 import assert from 'node:assert/strict'
-import { createHash, createHmac, createPublicKey, verify } from 'node:crypto'
+import { createHash, createHmac, createPublicKey, hkdfSync, verify } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { suite, test } from 'node:test'
 import { verifyCheckpoint } from '../../src/hsm/contract/checkpoint.ts'
 import { decodeLeaf, decodeLeafGroup } from '../../src/hsm/contract/leaf.ts'
 import { leafHash, MerkleTree } from '../../src/hsm/contract/merkle.ts'
+import { Domain } from '../../src/hsm/domain.ts'
+import { Caller, newKeyId } from '../../src/hsm/door.testing.ts'
+import { ModuleRecord } from '../../src/hsm/record.ts'
+import { SealingKey } from '../../src/hsm/sealing.ts'
+import { Secret } from '../../src/hsm/secret.ts'
+import { flipBit } from './flip-bit.ts'
 
 interface LeafVector {
   readonly flags: number
@@ -38,6 +44,8 @@ const vector = JSON.parse(readFileSync(file, 'utf8')) as {
 const hex = (text: string) => Buffer.from(text, 'hex')
 const sha256 = (...pieces: readonly Uint8Array[]) =>
   createHash('sha256').update(Buffer.concat(pieces)).digest()
+const claim = { identity: '', requestId: '', protocol: '', address: '' }
+const noEntry = { outcome: 'OK', key: '', version: 0, ...claim }
 const texts = ['command', 'outcome', 'key', 'identity', 'requestId', 'protocol', 'address']
 
 suite('docs/formats/record.json by the text alone', () => {
@@ -85,7 +93,11 @@ suite('docs/formats/record.json by the text alone', () => {
     assert.equal(vector.head.slice(0, end), text)
     const line = vector.head.slice(end + 1)
     assert(line.startsWith(`\u2014 ${origin} `))
-    const signature = Buffer.from(line.trimEnd().split(' ').at(-1) ?? '', 'base64').subarray(4)
+    const signed = Buffer.from(line.trimEnd().split(' ').at(-1) ?? '', 'base64')
+    const [keyId, signature] = [signed.subarray(0, 4), signed.subarray(4)]
+    // c2sp.org/signed-note: 0x01 is Ed25519.
+    const named = sha256(Buffer.from(`${origin}\n\x01`), hex(vector.identityKey))
+    assert.deepEqual(keyId, named.subarray(0, 4))
     const key = { kty: 'OKP', crv: 'Ed25519', x: hex(vector.identityKey).toString('base64url') }
     assert(verify(null, Buffer.from(text), createPublicKey({ key, format: 'jwk' }), signature))
   })
@@ -102,3 +114,55 @@ test('docs/formats/record.json is what the code reads', () => {
   assert.equal(tree.root().toString('hex'), vector.root)
   assert.equal(verifyCheckpoint(vector.head, hex(vector.identityKey)).size, 2)
 })
+
+test('the code goes on from the vector, and its groups and heads are those of the text', () => {
+  using domain = domainWith(hex(vector.recordKey))
+  const stored = { head: undefined, frontier: new Uint8Array(), groups: [hex(vector.group)] }
+  const nothing = { storedSize: 0, lastMicros: 0 }
+  const record = ModuleRecord.resume(domain, stored, nothing, () => 2_000_000_000_000_000)
+  const altered = { ...stored, groups: [flipBit(hex(vector.group), 8 * 60)] }
+  const invalid = { code: 'RECORD_INVALID' }
+  assert.throws(() => ModuleRecord.resume(domain, altered, nothing, () => 0), invalid)
+  assert.equal(record.signHead().split('\n')[2], hex(vector.root).toString('base64'))
+  record.add({ ...noEntry, command: 'random', argumentsDigest: record.digest([]) })
+  const { leaves, mac } = decodeLeafGroup(record.closeGroup())
+  assert(leaves[0])
+  const hmac = () => createHmac('sha256', hex(vector.recordKey))
+  const start = hmac().update('keyhold record head\n2\n').update(hex(vector.root)).digest()
+  const expected = hmac()
+    .update(start)
+    .update(sha256(Buffer.from([0]), leaves[0]))
+    .digest()
+  assert.deepEqual(Buffer.from(mac), expected)
+})
+
+test('the digest of the arguments is that of the text', async () => {
+  const caller = await Caller.founded()
+  const args = { key: newKeyId(), version: 1 }
+  const data = Buffer.from('hello')
+  const { leaves } = await caller.ask({ command: 'sign', arguments: args, parts: { data } })
+  const text = JSON.stringify({ command: 'sign', arguments: args, parts: { data: 5 } })
+  const key = caller.module.open.domain.argumentsKey.expose((bytes) => Buffer.from(bytes))
+  const hmac = createHmac('sha256', key)
+  for (const piece of [Buffer.from(text), data]) {
+    const length = Buffer.alloc(4)
+    length.writeUInt32BE(piece.length)
+    hmac.update(length).update(piece)
+  }
+  assert.deepEqual(Buffer.from(leaves[0]?.argumentsDigest ?? []), hmac.digest())
+})
+
+/** A domain of the vector's ids with this record key; its other keys are made up. */
+function domainWith(recordKey: Uint8Array): Domain {
+  const domainId = hex(vector.domainId)
+  const epoch = Buffer.from([0, 0, 0, 1])
+  const root = Secret.copyOf(Buffer.alloc(32, 1))
+  const info = Buffer.concat([Buffer.from('keyhold key-encryption key v1'), epoch])
+  const bytes = root.expose((exposed) => hkdfSync('sha256', exposed, domainId, info, 32))
+  using wrappingKey = new Secret(new Uint8Array(bytes))
+  using sealing = new SealingKey(wrappingKey)
+  const kek = sealing.seal(Buffer.concat([domainId, epoch]), Buffer.alloc(32, 2))
+  const others = [3, 4, 5].map((value) => Buffer.alloc(32, value))
+  const encoded = Buffer.concat([Buffer.from([1]), epoch, kek, recordKey, ...others])
+  return Domain.decode(root, { domainId, moduleId: hex(vector.moduleId) }, encoded)
+}

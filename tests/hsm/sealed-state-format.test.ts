@@ -4,7 +4,15 @@
  */
 
 import assert from 'node:assert/strict'
-import { argon2Sync, createCipheriv, createDecipheriv, createHash, hkdfSync } from 'node:crypto'
+import {
+  argon2Sync,
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  hkdfSync,
+} from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { suite, test } from 'node:test'
@@ -100,6 +108,21 @@ suite('docs/formats/sealed-state.json by the text alone', () => {
     assert.equal(position[60], 1, 'a development domain')
     const aad = Buffer.concat([second.subarray(0, 53), sha256(first)])
     assert.equal(floorText(open(stateKey, aad, second.subarray(53))), entryText(0))
+  })
+
+  test('the domain in it: its KEK opens, and the identity key is the one that is named', () => {
+    const epoch = position.subarray(61, 65)
+    const info = Buffer.concat([Buffer.from('keyhold key-encryption key v1'), epoch])
+    const wrapping = hkdf(hex(vector.root), hex(vector.domainId), info)
+    const kekContext = Buffer.concat([hex(vector.domainId), epoch])
+    assert.equal(open(wrapping, kekContext, position.subarray(65, 137)).length, 32)
+    const identity = createPrivateKey({
+      key: position.subarray(201, 233),
+      format: 'raw-private',
+      asymmetricKeyType: 'ed25519',
+    })
+    const publicKey = createPublicKey(identity).export({ format: 'raw-public' })
+    assert.equal(publicKey.toString('hex'), vector.identityKey)
   })
 
   test('a change continues the chain', () => {

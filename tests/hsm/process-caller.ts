@@ -1,0 +1,107 @@
+/** A real module process, started as the host does it, and a caller who speaks its door himself. */
+
+import assert from 'node:assert/strict'
+import path from 'node:path'
+import { type ModuleEnd, ModuleProcess } from '../../src/host/module-process.ts'
+import { encodeFrame, type Frame, FrameReader } from '../../src/hsm/contract/frame.ts'
+import { sealToTransportKey } from '../../src/hsm/contract/transport.ts'
+import {
+  type Ask,
+  decodeAnswer,
+  encodeAsks,
+  type FrameAnswer,
+  type ItemAnswer,
+} from '../../src/hsm/door.testing.ts'
+
+export class ProcessCaller implements AsyncDisposable {
+  readonly #process = new ModuleProcess(path.join(import.meta.dirname, 'entry.ts'))
+  /** Everything that came back. */
+  readonly frames: Frame[] = []
+  #transportKey: Uint8Array = new Uint8Array()
+  #lastId = 0
+  readonly #waiting = new Map<unknown, (frame: Frame) => void>()
+  #end: ModuleEnd | undefined
+
+  private constructor() {
+    const reader = new FrameReader(
+      (frame) => this.#take(frame),
+      (error) => assert.fail(error),
+    )
+    this.#process.door.on('data', (chunk: Buffer) => reader.push(chunk))
+    void this.#process.ended.then((end) => {
+      this.#end = end
+    })
+  }
+
+  static async start(): Promise<ProcessCaller> {
+    const caller = new ProcessCaller()
+    const { publicKey } = (await caller.ok({ command: 'getTransportKey' })).parts
+    assert(publicKey)
+    caller.#transportKey = publicKey
+    return caller
+  }
+
+  /** How the process ended, if it did. */
+  get end(): ModuleEnd | undefined {
+    return this.#end
+  }
+
+  get ended(): Promise<ModuleEnd> {
+    return this.#process.ended
+  }
+
+  sealed(purpose: 'seal secret' | 'import key', secret: Uint8Array): Buffer {
+    return sealToTransportKey(this.#transportKey, purpose, secret)
+  }
+
+  /** Sends one frame and waits for its answer, or for the end of the process. */
+  async ask(...asks: readonly Ask[]): Promise<FrameAnswer> {
+    this.#lastId += 1
+    const id = this.#lastId
+    const answer = new Promise<Frame>((resolve) => {
+      this.#waiting.set(id, resolve)
+    })
+    this.write(encodeAsks(id, asks))
+    const gone = this.#process.ended.then((end) => assert.fail(`it ended: ${JSON.stringify(end)}`))
+    return decodeAnswer(await Promise.race([answer, gone]))
+  }
+
+  async one(ask: Ask): Promise<ItemAnswer> {
+    const [item] = (await this.ask(ask)).items
+    assert(item)
+    return item
+  }
+
+  async ok(ask: Ask): Promise<ItemAnswer> {
+    const item = await this.one(ask)
+    assert.equal(item.error, undefined, `${ask.command}: ${item.error?.message}`)
+    return item
+  }
+
+  /** As a host that has everything durably. */
+  async acknowledge(): Promise<void> {
+    const { state, recordSize } = (await this.ok({ command: 'getStatus' })).result
+    if (state === 'operational') this.write(encodeFrame({ id: 0, stored: recordSize }, []))
+  }
+
+  write(bytes: Uint8Array): void {
+    this.#process.door.write(bytes)
+  }
+
+  /** Closes the door. */
+  stop(): Promise<ModuleEnd> {
+    return this.#process.stop()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#process.kill()
+    await this.#process.ended
+  }
+
+  #take(frame: Frame): void {
+    this.frames.push(frame)
+    const { id } = frame.header
+    this.#waiting.get(id)?.(frame)
+    this.#waiting.delete(id)
+  }
+}
