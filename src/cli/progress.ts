@@ -20,9 +20,13 @@ export function progressBar(title: string, json: boolean, least = worthShowing):
   const shown = process.stderr.isTTY && !json
   let bar: ReturnType<typeof progress> | undefined
   let step = 0
+  const end = (): void => {
+    bar?.clear()
+    bar = undefined
+  }
   return {
     report: (done, total) => {
-      if (!shown || total === undefined || total < least) return
+      if (step >= barSteps || !shown || total === undefined || total < least) return
       if (!bar) {
         bar = progress({ max: barSteps, output: process.stderr, style: 'light', withGuide: false })
         bar.start(title)
@@ -31,10 +35,9 @@ export function progressBar(title: string, json: boolean, least = worthShowing):
       if (reached <= step) return
       bar.advance(reached - step, `${title} ${reached} %`)
       step = reached
+      // Gone before the result is written: they would share a line.
+      if (reached >= barSteps) end()
     },
-    [Symbol.dispose]: () => {
-      bar?.clear()
-      bar = undefined
-    },
+    [Symbol.dispose]: end,
   }
 }

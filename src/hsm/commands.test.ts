@@ -10,7 +10,15 @@ import { generate, importKey, type MadeKey, refuses, spki } from './commands.tes
 import { commands } from './commands.ts'
 import type { KeyAttributes } from './contract/keys.ts'
 import { floorEntriesMax } from './contract/limits.ts'
-import { type Ask, Caller, newKeyId, p256 } from './door.testing.ts'
+import {
+  type Ask,
+  Caller,
+  decodeAnswer,
+  encodeAsks,
+  newKeyId,
+  p256,
+  template,
+} from './door.testing.ts'
 
 const caller = await Caller.founded()
 const data = Buffer.from('what is done')
@@ -209,6 +217,27 @@ suite('changes and destruction', () => {
       arguments: { ...key.reference, template: p256 },
     })
     assert(caller.module.open.floor.size < floorEntriesMax)
+  })
+
+  test('invariant 2: what was begun with a key ends before its destruction is answered', async () => {
+    const caller = await Caller.founded()
+    const of = template('RSA-2048', ['RSASSA-PSS-SHA-256'], ['sign'])
+    const { reference } = await generate(caller, of)
+    const sign = { command: 'sign', arguments: reference, parts: { data: Buffer.alloc(8) } }
+    const frames = [
+      encodeAsks(1_001, Array(100).fill(sign)),
+      encodeAsks(1_002, [{ command: 'destroyKey', arguments: reference }]),
+      encodeAsks(1_003, [sign]),
+    ]
+    const destroyed = caller.sendFrame(1_002, Buffer.concat(frames))
+    const { items } = decodeAnswer(await destroyed)
+    assert.equal(items[0]?.error, undefined)
+    const ids = caller.frames.map(({ header }) => header.id).slice(-3)
+    assert.deepEqual(ids, [1_003, 1_001, 1_002])
+    const signed = decodeAnswer(caller.frames.at(-2) ?? assert.fail())
+    assert(signed.items.every(({ error }) => error === undefined))
+    const late = decodeAnswer(caller.frames.at(-3) ?? assert.fail())
+    assert.equal(late.items[0]?.error?.code, 'KEY_DESTROYED')
   })
 
   test('a key that is destroyed while it is made does not come to be', async () => {

@@ -78,7 +78,9 @@ export function dispatch(module: Module, asked: Asked): Maybe<Done> {
     throw new HsmError('FRAME_INVALID', `${row.name} stands alone in its frame`)
   }
   assertParts(row, parts)
-  return row.run(module, row.parse(asked.arguments), parts)
+  const done = row.run(module, row.parse(asked.arguments), parts)
+  if (row.uses && done instanceof Promise) module.beginUse(done)
+  return done
 }
 
 function assertState(module: Module, { name, states }: AnyRow): void {

@@ -134,6 +134,41 @@ suite('frames that are refused', () => {
     await assertAlive(caller)
   })
 
+  test('invariant 9: arguments may be nested, but not as deeply as the stack is', async () => {
+    const caller = await Caller.founded()
+    const nested = (levels: number, open: string, close: string) => {
+      const args = `${open.repeat(levels)}1${close.repeat(levels)}`
+      const items = `[{"command":"getStatus","arguments":${args},"parts":{}}]`
+      const header = `{"id":900,"claim":${JSON.stringify(claim)},"items":${items}}`
+      return encodeFrame(JSON.parse(header), [])
+    }
+    // Of members that look like an index, JSON.stringify prints each level by calling itself.
+    for (const open of ['{"0":', '{"a":']) {
+      const { items } = decodeAnswer(await caller.sendFrame(900, nested(8, open, '}')))
+      assert.equal(items[0]?.error?.code, 'ARGUMENT_INVALID')
+      for (const levels of [9, 100, 2_000]) {
+        assert.equal(
+          codeOf(await caller.sendFrame(900, nested(levels, open, '}'))),
+          'FRAME_INVALID',
+        )
+      }
+    }
+    // Near the end of the stack, where printing once still goes well and printing again does not.
+    const header = (levels: number) =>
+      `{"id":900,"claim":${JSON.stringify(claim)},"items":[{"command":"getStatus","arguments":` +
+      `${'{"0":'.repeat(levels)}1${'}'.repeat(levels)},"parts":{}}]}`
+    for (let levels = 2_000; levels < 3_500; levels += 1) {
+      const text = Buffer.from(header(levels))
+      const frame = Buffer.alloc(8 + text.length)
+      frame.writeUInt32BE(4 + text.length, 0)
+      frame.writeUInt32BE(text.length, 4)
+      frame.set(text, 8)
+      caller.stream.write(frame)
+      if (levels % 100 === 0) await assertAlive(caller)
+    }
+    await assertAlive(caller)
+  })
+
   test('a false acknowledgement is refused', async () => {
     const caller = await Caller.founded()
     for (const header of [

@@ -39,6 +39,7 @@ export class Module implements Disposable {
   #isLocking = false
   /** Whether a command that moves the state is at work. */
   #isMoving = false
+  readonly #usesBegun = new Set<Promise<unknown>>()
 
   constructor({ clock, transport, wall }: ModuleOptions) {
     this.clock = clock
@@ -100,20 +101,34 @@ export class Module implements Disposable {
     throw new HsmError('RECORD_NOT_STORED', 'too much was asked before unlocking; start again')
   }
 
-  /** Found, unlock and the like, one at a time. @throws HsmError MODULE_BUSY */
+  /**
+   * Found, unlock and the like, one at a time. A self-test on the way that is not met ends in `failed`.
+   * @throws HsmError MODULE_BUSY
+   */
   async move<T>(work: () => Promise<T>): Promise<T> {
     if (this.#isMoving) throw new HsmError('MODULE_BUSY', 'another change of state is at work')
     this.#isMoving = true
     try {
       return await work()
+    } catch (error) {
+      if (error instanceof HsmError && error.code === 'MODULE_FAILED') this.fail(error.message)
+      throw error
     } finally {
       this.#isMoving = false
     }
   }
 
-  /** Operational from here on; what was staged is let go. */
+  /**
+   * Operational from here on; what was staged is let go. Takes ownership, also when it refuses.
+   * @throws HsmError MODULE_FAILED when a self-test was not met meanwhile
+   */
   enter(open: OpenModule): void {
     assert(!this.#open)
+    if (this.#failure !== '') {
+      open.sealedState[Symbol.dispose]()
+      open.domain[Symbol.dispose]()
+      throw failed()
+    }
     this.#open = open
     this.#staged = new Staged()
   }
@@ -124,11 +139,32 @@ export class Module implements Disposable {
     this.keys[Symbol.dispose]()
   }
 
-  /** No command but status and self-test from here on. */
+  /** No command but status and self-test from here on, and no answer to what was begun before. */
   fail(reason: string): void {
     assert(reason !== '')
-    this.#failure = reason
+    this.#failure ||= reason
     this.keys[Symbol.dispose]()
+  }
+
+  /**
+   * That what a command came to may still go out: in `failed` nothing does, but for the commands that
+   * are answered there.
+   * @throws HsmError MODULE_FAILED
+   */
+  assertMayAnswer(states: readonly ModuleState[]): void {
+    if (this.#failure !== '' && !states.includes('failed')) throw failed()
+  }
+
+  /** A use of a key that another thread is at work on: `usesEnded` waits for it. */
+  beginUse(work: Promise<unknown>): void {
+    this.#usesBegun.add(work)
+    const ended = () => this.#usesBegun.delete(work)
+    work.then(ended, ended)
+  }
+
+  /** Resolves when every use that has begun by now has ended, well or not. */
+  async usesEnded(): Promise<void> {
+    await Promise.allSettled([...this.#usesBegun])
   }
 
   /**
@@ -213,6 +249,10 @@ export class Module implements Disposable {
       throw new HsmError('KEY_DESTROYED', 'the key was destroyed')
     }
   }
+}
+
+function failed(): HsmError {
+  return new HsmError('MODULE_FAILED', 'a self-test was not met')
 }
 
 function outdated(): HsmError {

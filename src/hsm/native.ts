@@ -342,11 +342,20 @@ export function filterSystemCalls(program: Uint8Array): void {
   assert(refused === 0n, 'the kernel refuses the filter, or a thread has one of its own')
 }
 
+/** close_range(2) on every processor, and the flag that only marks the descriptors. */
+const closeRange = 436n
+const closeRangeCloexec = 4n
+
 /**
  * Replaces this process by another program, with an empty environment and descriptors 0 to 3. Node has
- * marked them to be closed; a duplicate has no such mark. Returns only by throwing.
+ * marked them to be closed; a duplicate has no such mark. All others are closed, also those that whoever
+ * started the host had open and handed down without a thought. Returns only by throwing.
  */
 export function execute(file: string, args: readonly string[]): never {
+  if (linux) {
+    const refused = linux.syscall(closeRange, 4n, 0xffff_ffffn, closeRangeCloexec)
+    assert(refused === 0n, 'the kernel does not close what was handed down (Linux before 5.11)')
+  }
   for (const descriptor of [0, 1, 2, 3]) {
     const duplicate = libc.dup(descriptor)
     assert(duplicate >= 0, `descriptor ${descriptor} is not open`)

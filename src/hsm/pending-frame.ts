@@ -83,12 +83,14 @@ export class PendingFrame {
     const header = `{"result":${resultText(done.result)},"parts":{${lengths}}}`
     const headerBytes = Buffer.byteLength(header)
     try {
+      module.assertMayAnswer(this.#rows[index]?.states ?? [])
       if (headerBytes > this.#headerRoom + errorHeaderBytes || bodyBytes > this.#bodyRoom) {
         throw new HsmError('FRAME_INVALID', 'the answer does not fit into a frame: ask for less')
       }
       if (done.key) module.load(done.key)
     } catch (error) {
       if (done.key?.isNew) done.key.loaded.material[Symbol.dispose]()
+      if (done.erase) for (const part of parts) part.fill(0)
       this.refuse(module, index, error)
       return
     }

@@ -53,8 +53,12 @@ export interface StoredRecord {
 /** Microseconds since 1970. */
 export type Clock = () => number
 
+/**
+ * The later of two clocks: the one that began with the process, which nobody turns back but which
+ * stands still while the machine sleeps, and the system's.
+ */
 export const systemClock: Clock = () =>
-  Math.floor((performance.timeOrigin + performance.now()) * 1000)
+  Math.floor(Math.max(performance.timeOrigin + performance.now(), Date.now()) * 1000)
 
 export class ModuleRecord implements LeafSink {
   readonly #domain: Domain

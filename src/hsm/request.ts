@@ -28,6 +28,8 @@ const commandLengthMax = 64
 /** No command has more. */
 const partsMax = 16
 const partNamePattern = /^[a-zA-Z]{1,32}$/
+/** Of what stands in arguments; `into.template.algorithms` is the deepest that there is. */
+const nestingMax = 8
 
 /** A positive safe integer, or nothing that an answer could be sent to. */
 export function requestId({ id }: Untrusted): number | undefined {
@@ -91,7 +93,7 @@ function parseItem(value: unknown, cut: Cut): AskedItem {
   }
   return {
     command,
-    arguments: parseMembers(item.arguments, 'arguments'),
+    arguments: parseArguments(item.arguments),
     parts: cutParts(parseMembers(item.parts, 'parts'), cut),
   }
 }
@@ -115,6 +117,24 @@ function cutParts(lengths: Untrusted, cut: Cut): Parts {
     cut.offset += length
   }
   return parts
+}
+
+/**
+ * Not looked into, but known to be shallow: the record prints arguments again for their digest, and
+ * JSON.stringify needs a piece of the stack for each level.
+ */
+function parseArguments(value: unknown): Untrusted {
+  const args = parseMembers(value, 'arguments')
+  assertShallow(args, nestingMax)
+  return args
+}
+
+function assertShallow(value: object, levels: number): void {
+  if (levels === 0) throw invalid('arguments are nested too deeply')
+  for (const name in value) {
+    const member: unknown = (value as Untrusted)[name]
+    if (typeof member === 'object' && member !== null) assertShallow(member, levels - 1)
+  }
 }
 
 function parseMembers(value: unknown, what: string): Untrusted {

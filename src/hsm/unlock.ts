@@ -68,11 +68,13 @@ export class Staged implements StoredState, StoredRecord {
   }
 
   /**
-   * Keeps a reference to the bytes. Answers the number of bytes staged so far.
+   * Keeps a reference to the bytes, or a copy where they are a small piece of a large frame, which
+   * would be kept with them. Answers the number of bytes staged so far.
    * @throws HsmError ARGUMENT_INVALID when it is too much or there is one already; nothing is kept then
    */
-  add(kind: StagedKind, bytes: Uint8Array): number {
-    if (this.#bytes + bytes.length > stagedBytesMax) throw refused('too much to stage')
+  add(kind: StagedKind, given: Uint8Array): number {
+    if (this.#bytes + given.length > stagedBytesMax) throw refused('too much to stage')
+    const bytes = given.length * 2 < given.buffer.byteLength ? Uint8Array.from(given) : given
     if (kind === 'snapshot') this.snapshot.push(bytes)
     else if (kind === 'head') {
       if (this.#head) throw refused('there is one head')

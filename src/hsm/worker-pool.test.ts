@@ -10,7 +10,7 @@ import {
   verify,
 } from 'node:crypto'
 import { suite, test } from 'node:test'
-import { callWorker, startWorker, workerJobsMax } from './worker-pool.ts'
+import { callWorker, startWorker, withOwnBytes, workerJobsMax } from './worker-pool.ts'
 
 const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const ec = generateKeyPairSync('ec', { namedCurve: 'P-521' })
@@ -52,6 +52,17 @@ suite('worker', () => {
     await startWorker()
     await everyJob()
     await assert.rejects(startWorker(), { code: 'ERR_ASSERTION' })
+  })
+
+  test('a job takes its own bytes along, and nothing of the frame that they came in', () => {
+    const frame = Buffer.alloc(4 * 1024 * 1024, 1)
+    const hash = 'sha256'
+    const given = { ciphertext: frame.subarray(7, 263), label: frame.subarray(0, 0), hash } as const
+    const job = withOwnBytes({ kind: 'oaepDecrypt', key: privateKey, ...given } as const)
+    assert.deepEqual(job.ciphertext, Uint8Array.from(given.ciphertext))
+    assert.equal(job.ciphertext.buffer.byteLength, 256)
+    assert.equal(job.label.buffer.byteLength, 0)
+    assert.equal(job.key, privateKey)
   })
 
   test('a full line refuses the next job, and answers those in it', async () => {

@@ -53,11 +53,23 @@ export async function callWorker<Job extends WorkerJob>(
   if (waiting.size === 0) worker.ref()
   const id = jobsPosted
   jobsPosted += 1
-  worker.postMessage({ id, job })
+  worker.postMessage({ id, job: withOwnBytes(job) })
   const result = await new Promise<WorkerResult>((resolve, reject) => {
     waiting.set(id, { resolve, reject })
   })
   return result as WorkerResults[Job['kind']]
+}
+
+/**
+ * The job with bytes in memory of their own. A view travels with all of the memory that it looks at:
+ * of a frame, what others asked for as well.
+ */
+export function withOwnBytes<Job extends WorkerJob>(job: Job): Job {
+  const members = Object.entries(job).map(([name, value]) => [
+    name,
+    value instanceof Uint8Array ? Uint8Array.from(value) : value,
+  ])
+  return Object.fromEntries(members) as Job
 }
 
 function settle(answer: WorkerAnswer): void {

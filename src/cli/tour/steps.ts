@@ -129,12 +129,17 @@ async function resurrect(stage: Stage): Promise<void> {
   }
   copyFileSync(stage.file('stolen.db'), `${stage.data}/keyhold.db`)
   await stage.startServer()
-  const shown = await stage.keyhold(['--json', 'keys', 'show', 'vault'])
-  if (JSON.parse(shown.stdout).state !== 'active') throw new TourError('the copy was not put back')
+  const shown = await stage.keyhold(['keys', 'show', 'vault'])
+  if (!/^state +active$/m.test(shown.stdout)) throw new TourError('the copy was not put back')
   const again = ['decrypt', 'secret.txt.keyhold', '--output', 'again.txt']
   const { stderr } = await stage.keyhold(again, exitCodes.refused)
   if (!/WRAPPED_KEY_OUTDATED|KEY_DESTROYED/.test(stderr)) {
-    throw new TourError('the module did not refuse the old wrapped copy')
+    throw new TourError('the old wrapped copy was not refused')
+  }
+  stage.say('It was the module that refused: here is its leaf.')
+  const { stdout: leaves } = await stage.keyhold(['record', 'list', '--last', '4'])
+  if (!/\bdecrypt +(WRAPPED_KEY_OUTDATED|KEY_DESTROYED)\b/.test(leaves)) {
+    throw new TourError('the record does not say that the module refused')
   }
   stage.say(
     'And the record, which nobody can take back, still holds and goes on from the kept head:',

@@ -137,7 +137,8 @@ export const raiseFloor = command({
 
 /**
  * Asked again, it changes nothing: whoever crashed in between can make sure. Refused from the moment on
- * at which it is asked, and out of the memory of the module when it is answered.
+ * at which it is asked, and out of the memory of the module when it is answered: uses that were begun
+ * before hold the key until they end.
  */
 export const destroyKey = command({
   name: 'destroyKey',
@@ -148,7 +149,8 @@ export const destroyKey = command({
   parse: parseReference,
   run: (module, args) => {
     const changes = module.raiseFloor(args, destroyedRevision)
-    return collectGarbage().then(() => ({ result: {}, parts: {}, changes }))
+    const erased = module.usesEnded().then(collectGarbage)
+    return erased.then(() => ({ result: {}, parts: {}, changes }))
   },
 })
 

@@ -14,6 +14,7 @@ import {
   type FrameAnswer,
   newKeyId,
   p256,
+  slowCommand,
 } from '../door.testing.ts'
 
 const secret = Buffer.alloc(32, 7)
@@ -234,6 +235,64 @@ suite('an operational module', () => {
     assert.partialDeepStrictEqual(result, { state: 'failed', reason: 'self-test failed: by hand' })
     await caller.ok({ command: 'selfTest' })
     assert.equal(caller.module.state, 'failed')
+  })
+
+  test('what was begun before a failure is not answered after it', async () => {
+    const slow = slowCommand()
+    const caller = await Caller.founded({ extra: [slow.row] })
+    const waiting = caller.refusal({ command: 'wait' })
+    await caller.ok({ command: 'getStatus' })
+    caller.module.fail('self-test failed: by hand')
+    slow.finish()
+    assert.equal(await waiting, 'MODULE_FAILED')
+  })
+
+  test('a module that fails while it is unlocked or founded does not become operational', async () => {
+    const phrase = Buffer.from('a passphrase of many words')
+    const founding = (caller: Caller): Ask => ({
+      command: 'found',
+      arguments: { development: true, seal: 'passphrase' },
+      parts: { secret: caller.sealed('seal secret', phrase) },
+    })
+    const first = new Caller()
+    const { seal, snapshot } = (await first.ok(founding(first))).parts
+    assert(seal && snapshot)
+    const locked = new Caller()
+    await locked.ok({
+      command: 'stage',
+      arguments: { kind: 'snapshot' },
+      parts: { data: snapshot },
+    })
+    const unlock = {
+      command: 'unlock',
+      arguments: { seal: 'passphrase' },
+      parts: { seal, secret: locked.sealed('seal secret', phrase) },
+    }
+    const fresh = new Caller()
+    for (const [caller, ask] of [
+      [locked, unlock],
+      [fresh, founding(fresh)],
+    ] as const) {
+      const answer = caller.ask(ask)
+      // Argon2id is at work when this is answered.
+      await caller.ok({ command: 'getStatus' })
+      caller.module.fail('self-test failed: by hand')
+      assert.equal((await answer).items[0]?.error?.code, 'MODULE_FAILED')
+      assert.equal(caller.module.opened, undefined)
+      assert.equal(caller.module.failure, 'self-test failed: by hand')
+    }
+  })
+
+  test('a known answer that is not met on the way to another state is a failure', async () => {
+    const { module } = new Caller()
+    const failing = () => Promise.reject(new HsmError('MODULE_FAILED', 'self-test failed: one'))
+    await assert.rejects(module.move(failing), { code: 'MODULE_FAILED' })
+    assert.equal(module.state, 'failed')
+    assert.equal(module.failure, 'self-test failed: one')
+    const other = new Caller()
+    const refusing = () => Promise.reject(new HsmError('SEAL_INVALID', 'not this one'))
+    await assert.rejects(other.module.move(refusing), { code: 'SEAL_INVALID' })
+    assert.equal(other.module.state, 'uninitialised')
   })
 
   test('founding takes a secret that is long enough, and a domain is founded once', async () => {

@@ -58,6 +58,8 @@ interface Rule {
   readonly approvals: NoneYet
   /** True: the only command of its frame, because its place in the order of answers matters. */
   readonly alone?: true
+  /** True: it works with a loaded key, and so a destruction waits until it is done. */
+  readonly uses?: true
   /** What its leaf says besides command, outcome, claim and digest. */
   readonly record: 'key' | 'nothing'
 }

@@ -34,6 +34,7 @@ export const wrapKey = command({
   name: 'wrapKey',
   states: operational,
   ...unrestricted,
+  uses: true,
   record: 'key',
   parts: { wrapped: wrappedPart, targetWrapped: wrappedPart },
   parse: (untrusted): UseArguments & { readonly target: KeyReference } => {
@@ -69,6 +70,7 @@ export const unwrapKey = command({
   name: 'unwrapKey',
   states: operational,
   ...unrestricted,
+  uses: true,
   record: 'key',
   parts: {
     wrapped: wrappedPart,

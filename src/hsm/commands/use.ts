@@ -45,6 +45,7 @@ export const sign = command({
   name: 'sign',
   states: operational,
   ...unrestricted,
+  uses: true,
   record: 'key',
   parts: {
     wrapped: wrappedPart,
@@ -63,6 +64,7 @@ export const verify = command({
   name: 'verify',
   states: operational,
   ...unrestricted,
+  uses: true,
   record: 'key',
   parts: {
     wrapped: wrappedPart,
@@ -83,6 +85,7 @@ export const encrypt = command({
   name: 'encrypt',
   states: operational,
   ...unrestricted,
+  uses: true,
   record: 'key',
   parts: {
     wrapped: wrappedPart,
@@ -105,6 +108,7 @@ export const decrypt = command({
   name: 'decrypt',
   states: operational,
   ...unrestricted,
+  uses: true,
   record: 'key',
   parts: {
     wrapped: wrappedPart,

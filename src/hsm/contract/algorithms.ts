@@ -85,6 +85,8 @@ export interface AlgorithmRow {
   readonly number: number
   readonly keyTypes: readonly KeyTypeName[]
   readonly uses: readonly KeyUse[]
+  /** A key that may use it has no other algorithm. */
+  readonly alone?: true
 }
 
 const rsa = ['RSA-2048', 'RSA-3072', 'RSA-4096'] as const
@@ -104,6 +106,9 @@ const row = <T extends KeyTypeName, U extends KeyUse>(
 ) => ({ number, keyTypes: types, uses })
 const cipher = <T extends KeyTypeName>(number: number, type: T) =>
   row(number, [type], ['encrypt', 'decrypt'])
+/** A mode that does not authenticate: it would undo what an authenticated one under the same key does. */
+const plainCipher = <T extends KeyTypeName>(number: number, type: T) =>
+  ({ ...cipher(number, type), alone: true }) as const
 const keyWrap = <T extends KeyTypeName>(number: number, type: T) =>
   row(number, [type], ['wrap', 'unwrap'])
 /** AES-GCM and XAES wrap keys as well as data (SP 800-38F section 3.1 permits it). */
@@ -122,12 +127,12 @@ export const algorithms = {
   'AES-128-GCM': aead(1, 'AES-128'),
   'AES-192-GCM': aead(2, 'AES-192'),
   'AES-256-GCM': aead(3, 'AES-256'),
-  'AES-128-CBC-PKCS7': cipher(4, 'AES-128'),
-  'AES-192-CBC-PKCS7': cipher(5, 'AES-192'),
-  'AES-256-CBC-PKCS7': cipher(6, 'AES-256'),
-  'AES-128-CTR': cipher(7, 'AES-128'),
-  'AES-192-CTR': cipher(8, 'AES-192'),
-  'AES-256-CTR': cipher(9, 'AES-256'),
+  'AES-128-CBC-PKCS7': plainCipher(4, 'AES-128'),
+  'AES-192-CBC-PKCS7': plainCipher(5, 'AES-192'),
+  'AES-256-CBC-PKCS7': plainCipher(6, 'AES-256'),
+  'AES-128-CTR': plainCipher(7, 'AES-128'),
+  'AES-192-CTR': plainCipher(8, 'AES-192'),
+  'AES-256-CTR': plainCipher(9, 'AES-256'),
   'AES-128-KW': keyWrap(10, 'AES-128'),
   'AES-192-KW': keyWrap(11, 'AES-192'),
   'AES-256-KW': keyWrap(12, 'AES-256'),

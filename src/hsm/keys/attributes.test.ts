@@ -83,11 +83,16 @@ suite('templates', () => {
 
   test('whatever is accepted has one purpose and algorithms that serve every use', () => {
     const types = Object.keys(keyTypes) as KeyTypeName[]
+    const shapes = fc
+      .constantFrom(...types)
+      .chain((type) =>
+        fc.tuple(fc.constant(type), fc.subarray(algorithmsOf(type)), fc.subarray([...keyUses])),
+      )
     fc.assert(
-      fc.property(fc.constantFrom(...types), fc.subarray([...keyUses]), (type, uses) => {
+      fc.property(shapes, ([type, algorithms, uses]) => {
         let accepted: KeyTemplate
         try {
-          accepted = parseTemplate(template(type, algorithmsOf(type), uses), 'generated')
+          accepted = parseTemplate(template(type, algorithms, uses), 'generated')
         } catch (error) {
           assert(error instanceof HsmError)
           return
@@ -101,9 +106,24 @@ suite('templates', () => {
           ['agree', 'sign'],
         ]
         for (const pair of leaking) assert(!pair.every((use) => accepted.uses.includes(use)))
+        const plain = accepted.algorithms.some((name) => /-(CBC-PKCS7|CTR)$/.test(name))
+        assert(!plain || accepted.algorithms.length === 1)
         for (const use of accepted.uses) assertUse(made(accepted), use, undefined, 1_000)
       }),
     )
+  })
+
+  test('a cipher that does not authenticate has its key for itself', () => {
+    const uses = ['encrypt', 'decrypt'] as const
+    for (const plain of ['AES-256-CTR', 'AES-256-CBC-PKCS7'] as const) {
+      assert(parseTemplate(template('AES-256', [plain], uses), 'generated'))
+      for (const other of ['AES-256-GCM', 'XAES-256-GCM', 'AES-256-CMAC', 'AES-256-KW'] as const) {
+        refuses('ARGUMENT_INVALID', template('AES-256', [other, plain], uses))
+        refuses('ARGUMENT_INVALID', template('AES-256', [plain, other], ['decrypt']))
+      }
+    }
+    refuses('ARGUMENT_INVALID', template('AES-256', ['AES-256-CTR', 'AES-256-CBC-PKCS7'], uses))
+    assert(parseTemplate(template('AES-256', ['XAES-256-GCM', 'AES-256-GCM'], uses), 'generated'))
   })
 
   test('only a key that was generated or imported wraps', () => {

@@ -7,6 +7,9 @@
  *   hand out every wrapped key in plaintext; one that encrypts and unwraps would let anybody put in a key
  *   that he knows; a MAC under a key that also derives, or that XAES-256-GCM derives from by CMAC, would
  *   answer with the derived key itself.
+ * - A cipher that does not authenticate stands alone under its key. CTR computes the block cipher itself
+ *   for whoever may decrypt, and with it the keys that XAES-256-GCM derives; and a GCM ciphertext that
+ *   is passed off as CTR would come back in plaintext, altered and unnoticed.
  * - Only a key that was generated or imported may wrap or unwrap. A secret that is derived, agreed,
  *   decapsulated or unwrapped can be made a second time with another template, so that one copy would wrap
  *   what the other decrypts.
@@ -293,6 +296,9 @@ function assertPurpose({ type, algorithms, uses }: KeyTemplate): void {
       throw new HsmError('ALGORITHM_NOT_SUPPORTED', `${name} does not work with ${type} keys`)
     }
   }
+  if (algorithms.length > 1 && algorithms.some(standsAlone)) {
+    throw invalid('a cipher that does not authenticate is the only algorithm of its key')
+  }
   for (const use of uses) {
     if (!algorithms.some((name) => serves(name, use))) {
       throw invalid(`no permitted algorithm can ${use}`)
@@ -307,7 +313,7 @@ function assertFlags(template: KeyTemplate): void {
   const { type, algorithms, uses, externalIv, plaintextRelease } = template
   const isCipherKey = keyTypes[type].family === 'secret' && has(uses, ['encrypt', 'decrypt'])
   if (externalIv && !isCipherKey) throw invalid('only a cipher has an IV from outside')
-  // CTR with an IV of the caller's choice computes the block cipher itself, and so any other mode.
+  // An IV of the caller's choice makes the block cipher compute what another mode keeps to itself.
   if (externalIv && algorithms.length > 1) {
     throw invalid('a key with IVs from outside has one algorithm')
   }
@@ -323,6 +329,11 @@ function assertDates({ notBefore, notAfter }: Pick<KeyTemplate, 'notBefore' | 'n
 function serves(name: AlgorithmName, use: KeyUse): boolean {
   const { uses }: AlgorithmRow = algorithmRows[name]
   return uses.includes(use)
+}
+
+function standsAlone(name: AlgorithmName): boolean {
+  const { alone }: AlgorithmRow = algorithmRows[name]
+  return alone === true
 }
 
 function has(uses: readonly KeyUse[], some: readonly KeyUse[]): boolean {

@@ -134,12 +134,20 @@ const codesOfNode: ReadonlyMap<string, 'HEADERS_TOO_LARGE' | 'REQUEST_TIMED_OUT'
   ['ERR_HTTP_REQUEST_TIMEOUT', 'REQUEST_TIMED_OUT'],
 ])
 
-/** What is not HTTP gets one answer and no further word. */
+/** How long a refused client may take to read its answer. */
+const lingerMs = 1_000
+
+/**
+ * What is not HTTP gets one answer and no further word. What never became TLS gets none: it could not be
+ * sent, and waiting for that would keep the connection.
+ */
 function refuseConnection(error: Error & { code?: string }, socket: Socket): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
+  const isHttp = /^(HPE_|ERR_HTTP_)/.test(error.code ?? '')
+  if (!socket.writable || !isHttp) {
     socket.destroy()
     return
   }
+  setTimeout(() => socket.destroy(), lingerMs).unref()
   const code = codesOfNode.get(error.code ?? '') ?? 'REQUEST_INVALID'
   const refusal = refusalOf(new RestError(code, 'this is not a request that can be read'))
   const body = JSON.stringify(problemOf(refusal, ''))

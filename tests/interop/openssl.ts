@@ -1,0 +1,95 @@
+/** The system's openssl as another implementation, and a server whose keys it is tried against. */
+
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { sealToTransportKey } from '../../src/hsm/contract/transport.ts'
+import { base64, bytesOf, Installation, keysPath, unique } from '../rest/people.ts'
+
+type Fields = Readonly<Record<string, unknown>>
+
+export class Bench implements AsyncDisposable {
+  readonly installation: Installation
+  readonly #folder = mkdtempSync(path.join(tmpdir(), 'keyhold-openssl-'))
+  readonly #transportKey: Uint8Array
+  #files = 0
+
+  private constructor(installation: Installation, transportKey: Uint8Array) {
+    this.installation = installation
+    this.#transportKey = transportKey
+  }
+
+  static async start(): Promise<Bench> {
+    const installation = await Installation.start()
+    const { body } = await installation.server.ok('GET', '/v1/transport-key')
+    return new Bench(installation, bytesOf(body.publicKey))
+  }
+
+  /** A file for openssl. @returns its path */
+  file(bytes: string | Uint8Array): string {
+    this.#files += 1
+    const file = path.join(this.#folder, `file-${this.#files}`)
+    writeFileSync(file, bytes, { mode: 0o600 })
+    return file
+  }
+
+  /** What openssl writes to standard output. @throws AssertionError when it ends with another code than 0 */
+  openssl(args: readonly string[], input: string | Uint8Array = ''): Buffer {
+    const { status, stdout, stderr } = this.#run(args, input)
+    assert.equal(status, 0, `openssl ${args.join(' ')}: ${stderr}`)
+    return stdout
+  }
+
+  /** Whether openssl ends with 0. */
+  accepts(args: readonly string[]): boolean {
+    return this.#run(args, '').status === 0
+  }
+
+  #run(args: readonly string[], input: string | Uint8Array) {
+    return spawnSync('openssl', args, { input, cwd: this.#folder })
+  }
+
+  /** A new private key of openssl's. */
+  newPrivateKey(args: readonly string[]): { pem: string; pkcs8: Buffer; spki: Buffer } {
+    const pem = this.file(this.openssl(['genpkey', ...args]))
+    return {
+      pem,
+      pkcs8: this.openssl(['pkcs8', '-topk8', '-nocrypt', '-in', pem, '-outform', 'DER']),
+      spki: this.openssl(['pkey', '-in', pem, '-pubout', '-outform', 'DER']),
+    }
+  }
+
+  /** Takes a key in, with all these uses granted. @returns its name */
+  async importKey(
+    bytes: Uint8Array,
+    shape: Fields,
+    operations: readonly string[],
+  ): Promise<string> {
+    const name = unique('imported')
+    const sealed = base64(sealToTransportKey(this.#transportKey, 'import key', bytes))
+    const body = { name, owner: 'Ada', purpose: 'interop', sealed, ...shape }
+    await this.installation.server.ok('POST', `${keysPath}/import`, body)
+    if (operations.length > 0) await this.installation.grant(name, operations)
+    return name
+  }
+
+  /** The public half in a file, as PEM. */
+  async publicKeyFile(key: string): Promise<string> {
+    const place = `${keysPath}/${key}/public-key?format=pem`
+    const { body } = await this.installation.server.ok('GET', place)
+    return this.file(String(body.pem))
+  }
+
+  async use(key: string, operation: string, body: Fields): Promise<Fields> {
+    const answer = await this.installation.use(key, operation, body)
+    assert.equal(answer.status, 200, `${operation}: ${answer.text}`)
+    return answer.body
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    rmSync(this.#folder, { recursive: true, force: true })
+    await this.installation[Symbol.asyncDispose]()
+  }
+}

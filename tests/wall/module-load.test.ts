@@ -1,0 +1,81 @@
+/**
+ * The module itself behind its wall, under every command and every type of key, several callers at a
+ * time: it answers all of it, prints nothing, and ends when it is asked to. Seconds here, ten minutes in
+ * the long run.
+ */
+
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import { commands } from '../../src/hsm/commands.ts'
+import type { AlgorithmRow, KeyTypeName } from '../../src/hsm/contract/algorithms.ts'
+import { algorithms, algorithmsOf, keyTypes } from '../../src/hsm/contract/algorithms.ts'
+import type { CommandName } from '../../src/hsm/contract/commands.ts'
+import { type Ask, newKeyId, template } from '../../src/hsm/door.testing.ts'
+import { Kit } from '../hsm/every-command.ts'
+import type { ProcessCaller } from '../hsm/process-caller.ts'
+
+const loadMs = process.env.KEYHOLD_LONG ? 600_000 : 3_000
+const callersAtATime = 8
+
+/** `lock` ends it; `found`, `stage` and `unlock` are refused, which is work as well. */
+const names = (Object.keys(commands) as CommandName[]).filter((name) => name !== 'lock')
+const refused: ReadonlySet<CommandName> = new Set(['found', 'stage', 'unlock'])
+/** One at a time; the next caller is told so. */
+const busy: ReadonlySet<string> = new Set(['MODULE_BUSY'])
+
+suite('the module behind the wall', () => {
+  test(`every command for ${loadMs / 1000} s`, { timeout: loadMs + 60_000 }, async (t) => {
+    const kit = await Kit.make()
+    await using caller = await kit.operational()
+    const end = performance.now() + loadMs
+    let rounds = 0
+    const work = async (): Promise<void> => {
+      while (performance.now() < end) {
+        await everyCommand(kit, caller)
+        await aKeyOfEachType(caller, rounds)
+        await caller.acknowledge()
+        caller.frames.length = 0
+        rounds += 1
+      }
+    }
+    await Promise.all(Array.from({ length: callersAtATime }, work))
+    const { residentBytes, state } = (await caller.ok({ command: 'getStatus' })).result
+    t.diagnostic(`${rounds} rounds, at most ${Math.round(Number(residentBytes) / 2 ** 20)} MiB`)
+    assert.equal(state, 'operational')
+    assert(Number(residentBytes) < 512 * 2 ** 20, 'memory without bound')
+    const { kind, output } = await caller.stop()
+    assert.deepEqual([kind, output], ['asked', ''])
+  })
+})
+
+async function everyCommand(kit: Kit, caller: ProcessCaller): Promise<void> {
+  for (const name of names) {
+    // Whoever changed this key before has the newer revision; here there is only the first.
+    if (name === 'changeKey') continue
+    const code = (await caller.one(kit.ask(name, caller))).error?.code
+    if (refused.has(name)) assert.equal(code, 'MODULE_STATE_INVALID')
+    else assert(code === undefined || busy.has(code), `${name}: ${code}`)
+  }
+}
+
+/** Made, used and destroyed; RSA above 2048 bits only now and then, because its primes take a second. */
+async function aKeyOfEachType(caller: ProcessCaller, round: number): Promise<void> {
+  for (const type of Object.keys(keyTypes) as KeyTypeName[]) {
+    if (type.startsWith('RSA') && (type !== 'RSA-2048' || round % 16 !== 0)) continue
+    const [algorithm] = algorithmsOf(type)
+    assert(algorithm)
+    const { uses }: AlgorithmRow = algorithms[algorithm]
+    const of = template(type, [algorithm], uses.slice(0, 2))
+    const reference = { key: newKeyId(), version: 1 }
+    const make: Ask = { command: 'generateKey', arguments: { ...reference, template: of } }
+    const { wrapped } = (await caller.ok(make)).parts
+    assert(wrapped)
+    await caller.ok({ command: 'unloadKey', arguments: reference })
+    await caller.ok({ command: 'loadKey', arguments: reference, parts: { wrapped } })
+    if (uses.includes('sign')) {
+      const parts = { data: Buffer.alloc(64, round) }
+      await caller.ok({ command: 'sign', arguments: reference, parts })
+    }
+    if (round % 8 === 0) await caller.ok({ command: 'destroyKey', arguments: reference })
+  }
+}
