@@ -5,8 +5,9 @@
 
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import { decodeLeaf, decodeLeafGroup, leafFlagClaimed } from './contract/leaf.ts'
 import { Domain } from './domain.ts'
-import { type LeafEntry, ModuleRecord, type StoredRecord, systemClock } from './record.ts'
+import { type LeafEntry, ModuleRecord, Prelude, type StoredRecord, systemClock } from './record.ts'
 
 const entry: LeafEntry = {
   ...{ command: 'sign', outcome: 'OK', key: '', version: 0, identity: '', requestId: '' },
@@ -108,6 +109,43 @@ suite('a record that goes on', () => {
     const resumed = resume(domain, {}, { storedSize: 0, lastMicros: 7_000 })
     resumed.add(entry)
     assert.equal(resumed.lastMicros, 7_000)
+  })
+})
+
+suite('the prelude', () => {
+  /** Groups of an earlier process, and the prelude of this one, at these times. */
+  function preludes(earlier: number, own: number) {
+    const [before, now] = [new Prelude(() => earlier), new Prelude(() => own)]
+    before.add({ ...entry, command: 'stage' })
+    now.add({ ...entry, command: 'unlock' })
+    return { groups: [before.closeGroup()], own: now }
+  }
+
+  test("becomes leaves of the record: the host's first and marked, with times that go on", () => {
+    using domain = Domain.found({ development: true })
+    const { groups, own } = preludes(9_000, 4_000)
+    const record = resume(domain, {}, { storedSize: 0, lastMicros: 4_500 })
+    record.takePrelude(groups, own)
+    const leaves = decodeLeafGroup(record.closeGroup()).leaves.map(decodeLeaf)
+    assert.partialDeepStrictEqual(leaves, [
+      // The host says that it was in the future: not later than the record's clock, 5,000.
+      { sequence: 0, command: 'stage', flags: leafFlagClaimed, timeMicros: 5_000 },
+      { sequence: 1, command: 'unlock', flags: 0, timeMicros: 5_000 },
+    ])
+    for (const { moduleId } of leaves) assert.deepEqual(moduleId, domain.moduleId)
+  })
+
+  test('groups that end in no zeros, or are no groups, are refused and add nothing', () => {
+    using domain = Domain.found({ development: true })
+    const { groups, own } = preludes(1_000, 2_000)
+    const [group] = groups
+    const [chained] = recordOf(domain, 1).groups
+    assert(group && chained)
+    for (const wrong of [[chained], [group, group.subarray(1)], [group, new Uint8Array()]]) {
+      const record = resume(domain, {})
+      assert.throws(() => record.takePrelude(wrong, own), { code: 'RECORD_INVALID' })
+      assert.equal(record.size, 0)
+    }
   })
 })
 

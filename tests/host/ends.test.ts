@@ -21,7 +21,7 @@ suite('ends of the module', { skip }, () => {
       const logged: HostLogEntry[] = []
       const entry = path.join(import.meta.dirname, 'ending-entry.ts')
       await using host = await openAt(folder, { entry, log: (line) => logged.push(line) })
-      for (const command of ['tryWall', 'haveBug', 'fillMemory']) {
+      for (const command of ['tryWall', 'haveBug', 'runOutOfMemory']) {
         const call = { command, arguments: {}, parts: {} } as unknown as Call
         await assert.rejects(host.call(claimOf(command), [call]), { code: 'MODULE_ENDED' })
         assert.equal((await host.call(claimOf(`after ${command}`), [random])).length, 1)
@@ -50,7 +50,7 @@ suite('ends of the module', { skip }, () => {
       assert.equal(file.match(/"kind":"wall"/g)?.length, 1)
       // What ended it is in no record: there was no answer. What came after is.
       const ids = (await readRecord(host)).map(({ requestId }) => requestId)
-      assert(ids.includes('after fillMemory'))
+      assert(ids.includes('after runOutOfMemory'))
     }),
   )
 })
