@@ -42,6 +42,9 @@ type Keys = Readonly<Record<KeyName, Key>>
 /** What the keys made: for verify, decrypt, unwrapKey and decapsulate to read. */
 type Made = Readonly<Record<string, Parts>>
 
+/** A caller at the door of a module in this process, or of one in its own. */
+type AnyCaller = Pick<Caller, 'ok' | 'sealed'>
+
 /** What a host would have. */
 interface Kept {
   readonly seal: Uint8Array
@@ -82,19 +85,19 @@ export class MatrixDomain {
   }
 
   /** Stages everything that unlocking needs. */
-  async lock(caller: Caller): Promise<Caller> {
+  async lock<C extends AnyCaller>(caller: C): Promise<C> {
     for (const stage of this.#kept.stages) await caller.ok(stage)
     return caller
   }
 
-  async unlock(caller: Caller): Promise<Caller> {
+  async unlock<C extends AnyCaller>(caller: C): Promise<C> {
     await this.lock(caller)
     await caller.ok({ command: 'unlock', ...this.asks(caller).unlock })
     return caller
   }
 
   /** What is to be sealed is sealed to this caller's module. */
-  asks(caller: Caller): Asks {
+  asks(caller: AnyCaller): Asks {
     const { p256: signing, aes, hmac, wrapping, target, hkdf, x25519, mlKem } = this.#keys
     const sealed = caller.sealed('seal secret', secret)
     const made = this.#made
@@ -147,7 +150,7 @@ export class MatrixDomain {
   }
 }
 
-function foundAsk(caller: Caller): Omit<Ask, 'command'> {
+function foundAsk(caller: AnyCaller): Omit<Ask, 'command'> {
   const sealed = caller.sealed('seal secret', secret)
   return { arguments: { development: true, seal: 'key-file' }, parts: { secret: sealed } }
 }

@@ -17,7 +17,9 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { suite, test } from 'node:test'
 import { parseKeyId } from '../../src/hsm/contract/keys.ts'
-import { openSealedState } from '../../src/hsm/sealed-state.ts'
+import { Domain } from '../../src/hsm/domain.ts'
+import { Floor } from '../../src/hsm/floor.ts'
+import { openSealedState, SealedState } from '../../src/hsm/sealed-state.ts'
 import { openSeal } from '../../src/hsm/seals.ts'
 import { Secret } from '../../src/hsm/secret.ts'
 
@@ -146,6 +148,28 @@ test('docs/formats/sealed-state.json is what the code opens', async () => {
     assert.equal(floor.lowest(parseKeyId(key), version), lowest)
   }
 })
+
+test('what the code seals is that of the text: a change, and a snapshot behind it', () => {
+  using domain = Domain.found({ development: true })
+  const floor = new Floor()
+  using state = new SealedState({ domain, floor }, { storedSize: 7, lastMicros: 9 })
+  const key = parseKeyId('key_00112233445566778899aabbccddeeff')
+  const change = Buffer.from(state.sealChange(floor.raise(key, 1, 2)))
+  const snapshot = Buffer.from(state.snapshotPiece(0).bytes)
+  const info = Buffer.concat([Buffer.from('keyhold sealed state v1'), domain.moduleId])
+  const stateKey = domain.root.expose((root) => hkdf(root, domain.domainId, info))
+  const header = change.subarray(0, 29)
+  assert.equal(header.toString('hex', 4), '01'.padEnd(18, '0') + uint64(7) + uint64(9))
+  const aad = Buffer.concat([header, domain.domainId, domain.moduleId, Buffer.alloc(32)])
+  assert.equal(floorText(open(stateKey, aad, change.subarray(29))), `${key} 1 2`)
+  const first = open(stateKey, snapshot.subarray(0, 53), snapshot.subarray(53))
+  const chain = sha256(Buffer.concat([Buffer.alloc(32), change])).toString('hex')
+  assert.equal(first.toString('hex', 0, 60), `${uint64(1)}${chain}${uint64(7)}${uint64(9)}00000001`)
+})
+
+function uint64(value: number): string {
+  return value.toString(16).padStart(16, '0')
+}
 
 function floorText(entry: Buffer): string {
   assert.equal(entry.length, 24)
