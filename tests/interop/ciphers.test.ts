@@ -1,7 +1,6 @@
 /**
- * Ciphertexts, MACs, derived and agreed secrets and wrapped keys in both directions: each side opens,
- * verifies or comes to what the other has made. openssl's command line has no AEAD mode: AES-GCM and
- * ChaCha20-Poly1305 stand on their published vectors (tests/vectors).
+ * Ciphertexts, MACs, derived and agreed secrets and wrapped keys in both directions: each side
+ * opens, verifies or comes to what the other has made. Authenticated ciphers are in aeads.test.ts.
  */
 
 import assert from 'node:assert/strict'
@@ -26,7 +25,7 @@ suite('ciphers', { timeout: 120_000 }, () => {
       ['CBC-PKCS7', 'cbc'],
       ['CTR', 'ctr'],
     ] as const) {
-      test(`AES-${bits}-${mode} in both directions`, async () => {
+      test(`AES-${bits}-${mode}: each decrypts what the other encrypted`, async () => {
         const bytes = randomBytes(bits / 8)
         const algorithm = `AES-${bits}-${mode}`
         const shape = { class: 'secret', type: `AES-${bits}`, algorithms: [algorithm] }
@@ -48,7 +47,7 @@ suite('ciphers', { timeout: 120_000 }, () => {
   }
 
   for (const hash of ['1', '256', '384', '512']) {
-    test(`RSAES-OAEP-SHA-${hash} in both directions`, async () => {
+    test(`RSAES-OAEP-SHA-${hash}: each decrypts what the other encrypted`, async () => {
       const rsa = ['-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:2048']
       const { pem, pkcs8, spki } = bench.newPrivateKey(rsa)
       const algorithm = `RSAES-OAEP-SHA-${hash}`
@@ -113,7 +112,7 @@ suite('MACs', { timeout: 120_000 }, () => {
     }
   }
 
-  test('HMAC with every hash', async () => {
+  test('HMAC with every hash: the same bytes on both sides, and altered data refused', async () => {
     const bytes = randomBytes(40)
     const shape = { class: 'secret', type: 'generic-secret', algorithms: Object.keys(hmacs) }
     const key = await bench.importKey(bytes, shape, ['mac', 'verifyMac'])
@@ -123,7 +122,7 @@ suite('MACs', { timeout: 120_000 }, () => {
     }
   })
 
-  test('AES-CMAC with every length of key', async () => {
+  test('AES-CMAC with every length of key: the same bytes, and altered data refused', async () => {
     for (const bits of [128, 192, 256]) {
       const bytes = randomBytes(bits / 8)
       const algorithm = `AES-${bits}-CMAC`
@@ -145,7 +144,7 @@ suite('derived and agreed secrets', { timeout: 120_000 }, () => {
     ])
 
   for (const bits of ['256', '384', '512']) {
-    test(`HKDF-SHA-${bits} and KDF-COUNTER-HMAC-SHA-${bits}`, async () => {
+    test(`HKDF-SHA-${bits} and KDF-COUNTER-HMAC-SHA-${bits} derive the same bytes`, async () => {
       const bytes = randomBytes(32)
       const algorithms = [`HKDF-SHA-${bits}`, `KDF-COUNTER-HMAC-SHA-${bits}`]
       const shape = { ...released, type: 'generic-secret', algorithms }
@@ -173,7 +172,7 @@ suite('derived and agreed secrets', { timeout: 120_000 }, () => {
     })
   }
 
-  test('KDF-COUNTER-CMAC-AES', async () => {
+  test('KDF-COUNTER-CMAC-AES derives the same bytes with every length of key', async () => {
     for (const bits of [128, 192, 256]) {
       const bytes = randomBytes(bits / 8)
       const shape = { ...released, type: `AES-${bits}`, algorithms: ['KDF-COUNTER-CMAC-AES'] }
@@ -216,7 +215,7 @@ suite('wrapped keys', { timeout: 120_000 }, () => {
       ['KW', 'wrap', 'A6A6A6A6A6A6A6A6'],
       ['KWP', 'wrap-pad', 'A65959A6'],
     ] as const) {
-      test(`AES-${bits}-${mode} in both directions`, async () => {
+      test(`AES-${bits}-${mode}: each unwraps what the other wrapped`, async () => {
         const [kek, bytes] = [randomBytes(bits / 8), randomBytes(bits / 8)]
         const algorithms = [`AES-${bits}-${mode}`]
         const wrapper = { class: 'secret', type: `AES-${bits}`, algorithms, uses: wrapping }
@@ -245,7 +244,7 @@ suite('wrapped keys', { timeout: 120_000 }, () => {
     }
   }
 
-  test('RSAES-OAEP-SHA-256 in both directions', async () => {
+  test('RSAES-OAEP-SHA-256: each unwraps what the other wrapped', async () => {
     const rsa = ['-algorithm', 'RSA', '-pkeyopt', 'rsa_keygen_bits:4096']
     const { pem, pkcs8, spki } = bench.newPrivateKey(rsa)
     const common = { type: 'RSA-4096', algorithms: ['RSAES-OAEP-SHA-256'] }

@@ -42,13 +42,21 @@ export class Bench implements AsyncDisposable {
     return stdout
   }
 
+  /** As openssl; undefined when it does not accept what it was given. */
+  opensslOrRefused(args: readonly string[], input: string | Uint8Array = ''): Buffer | undefined {
+    const { status, signal, stdout, stderr } = this.#run(args, input)
+    if (status === 0) return stdout
+    assert(status !== null && status > 0, `openssl ${args.join(' ')}: ${signal} ${stderr}`)
+    return undefined
+  }
+
   /** Whether openssl ends with 0. */
-  accepts(args: readonly string[]): boolean {
-    return this.#run(args, '').status === 0
+  accepts(args: readonly string[], input: string | Uint8Array = ''): boolean {
+    return this.opensslOrRefused(args, input) !== undefined
   }
 
   #run(args: readonly string[], input: string | Uint8Array) {
-    return spawnSync('openssl', args, { input, cwd: this.#folder })
+    return spawnSync('openssl', args, { input, cwd: this.#folder, timeout: 20_000 })
   }
 
   /** A new private key of openssl's. */

@@ -73,14 +73,24 @@ function signArguments(scheme: Scheme, privateKey: string, file: string): readon
   return ['dgst', `-${scheme.digest}`, ...scheme.options, '-sign', privateKey, file]
 }
 
+function digestOf(digest: string, content: Uint8Array): Buffer {
+  return bench.openssl(['dgst', `-${digest}`, '-binary'], content)
+}
+
+/** By `openssl pkeyutl`, which is given the ready digest and takes RSA's options by another name. */
+function signedDigest({ digest, options }: Scheme, privateKey: string): Buffer {
+  const given = options.map((option) => (option === '-sigopt' ? '-pkeyopt' : option))
+  const sign = ['pkeyutl', '-sign', '-inkey', privateKey, '-pkeyopt', `digest:${digest}`]
+  return bench.openssl([...sign, ...given], digestOf(digest, message))
+}
+
 /** Here to there: the message and its digest, by a key of this module. */
 async function assertAcceptedThere(key: string, scheme: Scheme): Promise<void> {
   const publicKey = await bench.publicKeyFile(key)
   const { algorithm, digest } = scheme
   const inputs: Record<string, string>[] = [{ data: base64(message) }]
   if (digest !== '') {
-    const hash = bench.openssl(['dgst', `-${digest}`, '-binary'], message)
-    inputs.push({ digest: base64(hash) })
+    inputs.push({ digest: base64(digestOf(digest, message)) })
   }
   for (const input of inputs) {
     const { signature } = await bench.use(key, 'sign', { ...input, algorithm })
@@ -92,17 +102,49 @@ async function assertAcceptedThere(key: string, scheme: Scheme): Promise<void> {
   }
 }
 
-/** There to here. */
+/** There to here: what openssl signed over the message or over its digest, whichever is given here. */
 async function assertAcceptedHere(key: string, scheme: Scheme, privateKey: string): Promise<void> {
-  const signed = bench.openssl(signArguments(scheme, privateKey, bench.file(message)))
-  const signature = base64(signed)
-  for (const [data, valid] of [
-    [message, true],
-    [altered, false],
-  ] as const) {
-    const input = { data: base64(data), signature, algorithm: scheme.algorithm }
-    assert.equal((await bench.use(key, 'verify', input)).valid, valid, scheme.algorithm)
+  const { algorithm, digest } = scheme
+  const signed = [bench.openssl(signArguments(scheme, privateKey, bench.file(message)))]
+  if (digest !== '') signed.push(signedDigest(scheme, privateKey))
+  const inputs: [Readonly<Record<string, string>>, boolean][] = [
+    [{ data: base64(message) }, true],
+    [{ data: base64(altered) }, false],
+  ]
+  if (digest !== '') {
+    inputs.push([{ digest: base64(digestOf(digest, message)) }, true])
+    inputs.push([{ digest: base64(digestOf(digest, altered)) }, false])
   }
+  for (const signature of signed.map(base64)) {
+    for (const [input, valid] of inputs) {
+      const { valid: found } = await bench.use(key, 'verify', { ...input, signature, algorithm })
+      assert.equal(found, valid, `${algorithm} over ${Object.keys(input)}`)
+    }
+  }
+}
+
+/** Bytes of one of the two integers, which have the length of the curve's order. */
+const p1363Bytes: Readonly<Record<string, number>> = {
+  ...{ 'P-256': 32, 'P-384': 48, 'P-521': 66, secp256k1: 32 },
+  ...{ brainpoolP256r1: 32, brainpoolP384r1: 48, brainpoolP512r1: 64 },
+}
+
+/** @returns the file of the signature in DER, which openssl writes */
+function derOf(p1363: Buffer): string {
+  const half = p1363.length / 2
+  const [r, s] = [p1363.subarray(0, half), p1363.subarray(half)].map((n) => n.toString('hex'))
+  const conf = bench.file(`asn1=SEQUENCE:s\n[s]\nr=INTEGER:0x${r}\ns=INTEGER:0x${s}\n`)
+  const der = bench.file('')
+  bench.openssl(['asn1parse', '-genconf', conf, '-noout', '-out', der])
+  return der
+}
+
+/** From the two integers that openssl reads in the DER. */
+function p1363Of(der: Uint8Array, bytes: number): Buffer {
+  const parsed = bench.openssl(['asn1parse', '-inform', 'DER'], der).toString()
+  const integers = [...parsed.matchAll(/INTEGER +:([0-9A-F]+)/g)].map(([, digits]) => digits ?? '')
+  assert.equal(integers.length, 2)
+  return Buffer.from(integers.map((digits) => digits.padStart(2 * bytes, '0')).join(''), 'hex')
 }
 
 suite('signatures', { timeout: 120_000 }, () => {
@@ -128,18 +170,32 @@ suite('signatures', { timeout: 120_000 }, () => {
     })
   }
 
-  test('P1363 is what openssl makes of its DER', async () => {
-    const key = await bench.installation.makeKey({ type: 'P-256' }, ['sign'])
-    const input = { data: base64(message), format: 'p1363' }
-    const raw = bytesOf((await bench.use(key, 'sign', input)).signature)
-    assert.equal(raw.length, 64)
-    const numbers = [raw.subarray(0, 32), raw.subarray(32)].map((half) => half.toString('hex'))
-    const text = `asn1=SEQUENCE:s\n[s]\nr=INTEGER:0x${numbers[0]}\ns=INTEGER:0x${numbers[1]}\n`
-    const conf = bench.file(text)
-    const der = bench.file('')
-    bench.openssl(['asn1parse', '-genconf', conf, '-noout', '-out', der])
-    const scheme = { algorithm: 'ECDSA-SHA-256', digest: 'sha256', options: [] }
-    const publicKey = await bench.publicKeyFile(key)
-    assert(bench.accepts(verifyArguments(scheme, publicKey, der, bench.file(message))))
-  })
+  for (const [type, bytes] of Object.entries(p1363Bytes)) {
+    test(`${type}: P1363 made here is accepted as DER there, and the reverse`, async () => {
+      const scheme = { algorithm: 'ECDSA-SHA-256', digest: 'sha256', options: [] }
+      const { pem, pkcs8 } = bench.newPrivateKey(ecKey(type))
+      const both = ['sign', 'verify']
+      const { algorithm } = scheme
+      const shape = { class: 'private', type, algorithms: [algorithm], uses: both }
+      const key = await bench.importKey(pkcs8, shape, both)
+      const publicKey = await bench.publicKeyFile(key)
+      // Several: an integer with leading zeros is written shorter in DER, never in P1363.
+      for (let round = 0; round < 8; round += 1) {
+        const input = { data: base64(message), format: 'p1363' }
+        const made = bytesOf((await bench.use(key, 'sign', input)).signature)
+        assert.equal(made.length, 2 * bytes)
+        const accepts = (content: Uint8Array) => {
+          const der = derOf(made)
+          return bench.accepts(verifyArguments(scheme, publicKey, der, bench.file(content)))
+        }
+        assert(accepts(message))
+        assert(!accepts(altered))
+        const theirs = bench.openssl(signArguments(scheme, pem, bench.file(message)))
+        const signature = base64(p1363Of(theirs, bytes))
+        assert.equal((await bench.use(key, 'verify', { ...input, signature })).valid, true)
+        const other = { ...input, data: base64(altered), signature }
+        assert.equal((await bench.use(key, 'verify', other)).valid, false)
+      }
+    })
+  }
 })
