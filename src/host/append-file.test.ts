@@ -5,8 +5,10 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { suite, test } from 'node:test'
+import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
-import { AppendFile, type DiskCalls, disk, frameRecords } from './append-file.ts'
+import { flipBit } from '../../tests/hsm/flip-bit.ts'
+import { AppendFile, type DiskCalls, disk, frameRecords, framingBytes } from './append-file.ts'
 
 const now = new Date(0)
 
@@ -40,6 +42,9 @@ function append(file: AppendFile, ...records: string[]): Promise<void> {
   )
 }
 
+/** Where what stands behind the record "one" begins. */
+const behindOne = frameRecords([Buffer.from('one')]).length
+
 suite('append-only file', () => {
   test(
     'records come back in order, from the beginning and from any record on',
@@ -52,7 +57,7 @@ suite('append-only file', () => {
       const second = await open(path)
       assert.deepEqual(second.records, ['one', 'two', 'three'])
       await second.file.close()
-      const third = await open(path, disk, 7)
+      const third = await open(path, disk, behindOne)
       assert.deepEqual(third.records, ['two', 'three'])
       await third.file.close()
     }),
@@ -65,7 +70,7 @@ suite('append-only file', () => {
       for (let length = 0; length < whole.length; length += 1) {
         writeFileSync(file, whole.subarray(0, length))
         const { file: opened, records } = await open(file)
-        const kept = length < 7 ? 0 : 7
+        const kept = length < behindOne ? 0 : behindOne
         assert.deepEqual(records, kept ? ['one'] : [])
         await append(opened, 'next')
         await opened.close()
@@ -83,7 +88,9 @@ suite('append-only file', () => {
     withFile(async (file) => {
       for (const length of [0, 4 * 1024 * 1024 + 1, 0xffff_ffff]) {
         const bytes = Buffer.concat([frameRecords([Buffer.from('one')]), Buffer.alloc(64)])
-        bytes.writeUInt32BE(length, 7)
+        bytes.writeUInt32BE(length, behindOne)
+        const lengthText = bytes.subarray(behindOne, behindOne + 4)
+        bytes.writeUInt32BE(crc32(lengthText), behindOne + 4)
         writeFileSync(file, bytes)
         await assert.rejects(open(file), { code: 'FOLDER_TORN' })
         assert.deepEqual(readFileSync(file), bytes)
@@ -95,7 +102,21 @@ suite('append-only file', () => {
     'a file that ends before the place to begin at is refused',
     withFile(async (file) => {
       writeFileSync(file, frameRecords([Buffer.from('one')]))
-      await assert.rejects(open(file, disk, 8), { code: 'FOLDER_TORN' })
+      await assert.rejects(open(file, disk, behindOne + 1), { code: 'FOLDER_TORN' })
+    }),
+  )
+
+  test(
+    'invariant 6: one changed bit in front of any record, the last one too, is refused',
+    withFile(async (file) => {
+      const bytes = frameRecords([Buffer.from('one'), Buffer.from('last')])
+      for (const start of [0, behindOne]) {
+        for (let bit = start * 8; bit < (start + framingBytes) * 8; bit += 1) {
+          writeFileSync(file, flipBit(bytes, bit))
+          await assert.rejects(open(file), { code: 'FOLDER_TORN' }, `bit ${bit}`)
+          assert.deepEqual(readFileSync(file), flipBit(bytes, bit))
+        }
+      }
     }),
   )
 

@@ -1,14 +1,17 @@
 /**
- * A file that only grows, of records that each follow their length (u32, big-endian). What an append
- * has acknowledged is durable; what a failed one left behind is cut off before the next is tried. When
- * the file is opened, an incomplete last record, which a power loss leaves and nobody was ever told of,
- * is moved into `<name>.torn-<time>`; anything else that is wrong is refused.
+ * A file that only grows, of records that each follow their length (u32, big-endian) and the CRC-32 of
+ * that length (docs/formats/record.md section 6). What an append has acknowledged is durable; what a
+ * failed one left behind is cut off before the next is tried. When the file is opened, an incomplete
+ * last record, which a power loss leaves and nobody was ever told of, is moved into
+ * `<name>.torn-<time>`; anything else that is wrong is refused. The CRC is why a damaged length is not
+ * taken for an incomplete record: what stands behind it was acknowledged.
  */
 
 import assert from 'node:assert/strict'
 import { constants, fdatasync, ftruncate, write } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import path from 'node:path'
+import { crc32 } from 'node:zlib'
 import { frameBytesMax } from '../hsm/contract/limits.ts'
 import { fileMode, syncFolder, timeInName, writeDurably } from './durable-file.ts'
 import { HostError } from './errors.ts'
@@ -33,7 +36,8 @@ export const disk: DiskCalls = { write, fdatasync, ftruncate }
 
 /** A record holds at most what a frame brought. */
 export const recordBytesMax = frameBytesMax
-const lengthBytes = 4
+/** In front of each record: its length, and the CRC-32 of that. */
+export const framingBytes = 8
 const readBytes = 1024 * 1024
 
 /** Where a record begins in its file, and what it holds. */
@@ -75,7 +79,7 @@ export class AppendFile {
       for await (const records of readRecords(descriptor, file, options.from)) {
         for (const record of records) {
           options.take(record)
-          length = record.offset + lengthBytes + record.bytes.length
+          length = record.offset + framingBytes + record.bytes.length
         }
       }
       await setAsideTail(descriptor, file, length, options.now)
@@ -142,17 +146,18 @@ export class AppendFile {
   }
 }
 
-/** Each piece behind its length, in one buffer. */
+/** Each piece behind its framing, in one buffer. */
 export function frameRecords(pieces: readonly Uint8Array[]): Buffer {
   let total = 0
-  for (const piece of pieces) total += lengthBytes + piece.length
+  for (const piece of pieces) total += framingBytes + piece.length
   const framed = Buffer.allocUnsafeSlow(total)
   let offset = 0
   for (const piece of pieces) {
     assert(piece.length > 0 && piece.length <= recordBytesMax)
     framed.writeUInt32BE(piece.length, offset)
-    framed.set(piece, offset + lengthBytes)
-    offset += lengthBytes + piece.length
+    framed.writeUInt32BE(crc32(framed.subarray(offset, offset + 4)), offset + 4)
+    framed.set(piece, offset + framingBytes)
+    offset += framingBytes + piece.length
   }
   return framed
 }
@@ -195,12 +200,13 @@ function cut(
 ): { records: StoredRecord[]; rest: number } {
   const records: StoredRecord[] = []
   let rest = 0
-  while (rest + lengthBytes <= bytes.length) {
+  while (rest + framingBytes <= bytes.length) {
     const length = bytes.readUInt32BE(rest)
-    if (length === 0 || length > recordBytesMax) throw torn(file, position + rest)
-    const end = rest + lengthBytes + length
+    const isWhole = bytes.readUInt32BE(rest + 4) === crc32(bytes.subarray(rest, rest + 4))
+    if (!isWhole || length === 0 || length > recordBytesMax) throw torn(file, position + rest)
+    const end = rest + framingBytes + length
     if (end > bytes.length) break
-    records.push({ offset: position + rest, bytes: bytes.subarray(rest + lengthBytes, end) })
+    records.push({ offset: position + rest, bytes: bytes.subarray(rest + framingBytes, end) })
     rest = end
   }
   return { records, rest }

@@ -19,7 +19,7 @@ import path from 'node:path'
 import { decodeLeafGroup } from '../hsm/contract/leaf.ts'
 import { chunkBytesMax } from '../hsm/contract/limits.ts'
 import { hashBytes, leafHash, MerkleTree } from '../hsm/contract/merkle.ts'
-import { AppendFile, type DiskCalls, recordBytesMax, torn } from './append-file.ts'
+import { AppendFile, type DiskCalls, framingBytes, recordBytesMax, torn } from './append-file.ts'
 import { isErrorCode, makeFolder, timeInName } from './durable-file.ts'
 import type { HostError } from './errors.ts'
 import { SparseReader } from './sparse-reader.ts'
@@ -133,7 +133,7 @@ export class RecordFiles {
   /** Takes note of a group on its way to `groups`, in the order of arrival. @throws HsmError RECORD_INVALID */
   arrived(group: Uint8Array): void {
     appendGroup(this.#tree, group)
-    this.#end += 4 + group.length
+    this.#end += framingBytes + group.length
   }
 
   /** Whether a head is of the record as it has arrived so far. */
@@ -271,7 +271,7 @@ async function lastRecordOffset(file: string): Promise<number> {
   try {
     const { size } = await handle.stat()
     const length = await readLength(handle, size - 4)
-    const offset = size - 4 - length
+    const offset = size - length - framingBytes
     return length > 0 && (await readLength(handle, offset)) === length ? offset : 0
   } finally {
     await handle.close()

@@ -17,7 +17,6 @@ import type {
 import { HsmError } from '../hsm/contract/errors.ts'
 import { chunkBytesMax } from '../hsm/contract/limits.ts'
 import { sealToTransportKey } from '../hsm/contract/transport.ts'
-import { frameRecords } from './append-file.ts'
 import type { FoundedDomain } from './data-folder.ts'
 import type { DoorClient } from './door-client.ts'
 import type { ModuleFiles } from './module-files.ts'
@@ -132,14 +131,24 @@ async function stageRecords(
   let bytes = 0
   for (const record of records) {
     if (some.length > 0 && bytes + 4 + record.length > chunkBytesMax) {
-      await stage(door, kind, frameRecords(some))
+      await stage(door, kind, behindLengths(some))
       some = []
       bytes = 0
     }
     some.push(record)
     bytes += 4 + record.length
   }
-  if (some.length > 0) await stage(door, kind, frameRecords(some))
+  if (some.length > 0) await stage(door, kind, behindLengths(some))
+}
+
+/** As `stage` takes them (docs/formats/door.md). */
+function behindLengths(pieces: readonly Uint8Array[]): Buffer {
+  const framed = pieces.flatMap((piece) => {
+    const length = Buffer.allocUnsafe(4)
+    length.writeUInt32BE(piece.length)
+    return [length, piece]
+  })
+  return Buffer.concat(framed)
 }
 
 function sealSecret(transportKey: Uint8Array, secret: Uint8Array): Buffer {
