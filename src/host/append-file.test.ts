@@ -8,7 +8,7 @@ import { suite, test } from 'node:test'
 import { crc32 } from 'node:zlib'
 import fc from 'fast-check'
 import { flipBit } from '../../tests/hsm/flip-bit.ts'
-import { AppendFile, type DiskCalls, disk, frameRecords, framingBytes } from './append-file.ts'
+import { AppendFile, type DiskCalls, disk, frameRecords } from './append-file.ts'
 
 const now = new Date(0)
 
@@ -89,8 +89,8 @@ suite('append-only file', () => {
       for (const length of [0, 4 * 1024 * 1024 + 1, 0xffff_ffff]) {
         const bytes = Buffer.concat([frameRecords([Buffer.from('one')]), Buffer.alloc(64)])
         bytes.writeUInt32BE(length, behindOne)
-        const lengthText = bytes.subarray(behindOne, behindOne + 4)
-        bytes.writeUInt32BE(crc32(lengthText), behindOne + 4)
+        const framed = bytes.subarray(behindOne, behindOne + 8)
+        bytes.writeUInt32BE(crc32(framed), behindOne + 8)
         writeFileSync(file, bytes)
         await assert.rejects(open(file), { code: 'FOLDER_TORN' })
         assert.deepEqual(readFileSync(file), bytes)
@@ -107,15 +107,13 @@ suite('append-only file', () => {
   )
 
   test(
-    'invariant 6: one changed bit in front of any record, the last one too, is refused',
+    'invariant 6: one changed bit is refused, wherever it is',
     withFile(async (file) => {
       const bytes = frameRecords([Buffer.from('one'), Buffer.from('last')])
-      for (const start of [0, behindOne]) {
-        for (let bit = start * 8; bit < (start + framingBytes) * 8; bit += 1) {
-          writeFileSync(file, flipBit(bytes, bit))
-          await assert.rejects(open(file), { code: 'FOLDER_TORN' }, `bit ${bit}`)
-          assert.deepEqual(readFileSync(file), flipBit(bytes, bit))
-        }
+      for (let bit = 0; bit < bytes.length * 8; bit += 1) {
+        writeFileSync(file, flipBit(bytes, bit))
+        await assert.rejects(open(file), { code: 'FOLDER_TORN' }, `bit ${bit}`)
+        assert.deepEqual(readFileSync(file), flipBit(bytes, bit))
       }
     }),
   )

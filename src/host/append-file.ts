@@ -1,10 +1,11 @@
 /**
- * A file that only grows, of records that each follow their length (u32, big-endian) and the CRC-32 of
- * that length (docs/formats/record.md section 6). What an append has acknowledged is durable; what a
- * failed one left behind is cut off before the next is tried. When the file is opened, an incomplete
- * last record, which a power loss leaves and nobody was ever told of, is moved into
- * `<name>.torn-<time>`; anything else that is wrong is refused. The CRC is why a damaged length is not
- * taken for an incomplete record: what stands behind it was acknowledged.
+ * A file that only grows, of records that each follow their framing: length, CRC-32 of the record, CRC-32
+ * of these eight bytes (docs/formats/record.md section 6). What an append has acknowledged is durable;
+ * what a failed one left behind is cut off before the next is tried. When the file is opened, an
+ * incomplete last record, which a power loss leaves and nobody was ever told of, is moved into
+ * `<name>.torn-<time>`; anything else that is wrong is refused, there or when it is read. The framing has
+ * a CRC of its own so that a damaged length is not taken for an incomplete record: what stands behind it
+ * was acknowledged. CRCs find accidents; who changes a record on purpose is found by the module.
  */
 
 import assert from 'node:assert/strict'
@@ -36,8 +37,8 @@ export const disk: DiskCalls = { write, fdatasync, ftruncate }
 
 /** A record holds at most what a frame brought. */
 export const recordBytesMax = frameBytesMax
-/** In front of each record: its length, and the CRC-32 of that. */
-export const framingBytes = 8
+/** In front of each record: its length, its CRC-32, and the CRC-32 of both. */
+export const framingBytes = 12
 const readBytes = 1024 * 1024
 
 /** Where a record begins in its file, and what it holds. */
@@ -155,7 +156,8 @@ export function frameRecords(pieces: readonly Uint8Array[]): Buffer {
   for (const piece of pieces) {
     assert(piece.length > 0 && piece.length <= recordBytesMax)
     framed.writeUInt32BE(piece.length, offset)
-    framed.writeUInt32BE(crc32(framed.subarray(offset, offset + 4)), offset + 4)
+    framed.writeUInt32BE(crc32(piece), offset + 4)
+    framed.writeUInt32BE(crc32(framed.subarray(offset, offset + 8)), offset + 8)
     framed.set(piece, offset + framingBytes)
     offset += framingBytes + piece.length
   }
@@ -202,11 +204,13 @@ function cut(
   let rest = 0
   while (rest + framingBytes <= bytes.length) {
     const length = bytes.readUInt32BE(rest)
-    const isWhole = bytes.readUInt32BE(rest + 4) === crc32(bytes.subarray(rest, rest + 4))
-    if (!isWhole || length === 0 || length > recordBytesMax) throw torn(file, position + rest)
+    const isFraming = bytes.readUInt32BE(rest + 8) === crc32(bytes.subarray(rest, rest + 8))
+    if (!isFraming || length === 0 || length > recordBytesMax) throw torn(file, position + rest)
     const end = rest + framingBytes + length
     if (end > bytes.length) break
-    records.push({ offset: position + rest, bytes: bytes.subarray(rest + framingBytes, end) })
+    const record = bytes.subarray(rest + framingBytes, end)
+    if (bytes.readUInt32BE(rest + 4) !== crc32(record)) throw torn(file, position + rest)
+    records.push({ offset: position + rest, bytes: record })
     rest = end
   }
   return { records, rest }

@@ -112,6 +112,15 @@ export class DataFolder implements Disposable {
     this.#domain = domain
   }
 
+  /** FOLDER_TORN when the file does not say what the module's sealed state says, which is authentic. */
+  mistakeAbout(unlocked: FoundedDomain & { readonly development: boolean }): HostError | undefined {
+    const isSame =
+      unlocked.domainId === this.#domain?.domainId &&
+      unlocked.moduleId === this.#domain.moduleId &&
+      unlocked.development === this.development
+    return isSame ? undefined : tornIdentity(path.join(this.path, identityName))
+  }
+
   [Symbol.dispose](): void {
     this.#lock.close()
   }

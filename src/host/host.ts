@@ -278,9 +278,13 @@ export class Host implements AsyncDisposable {
     this.#operational(session)
   }
 
-  #unlock(session: Session, ready: ReadyModule, claim: Claim, secret: Uint8Array): Promise<void> {
+  async #unlock(session: Session, ready: ReadyModule, claim: Claim, secret: Uint8Array) {
     const { sealKind } = this.#options
-    return unlockModule(session.door, this.#files, claim, ready, sealKind, secret)
+    const domain = await unlockModule(session.door, this.#files, claim, ready, sealKind, secret)
+    const mistake = this.#folder.mistakeAbout(domain)
+    if (mistake === undefined) return
+    session.process.kill()
+    throw mistake
   }
 
   /** Writing the ids into keyhold.json is the last step: before it there is no domain. */

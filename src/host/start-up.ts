@@ -54,7 +54,10 @@ export async function prepareModule(door: DoorClient, files: ModuleFiles): Promi
   return { status, transportKey: parts.publicKey }
 }
 
-/** @throws HsmError SEAL_INVALID, STATE_INVALID, RECORD_INVALID; HostError SEAL_MISSING, MODULE_ENDED */
+/**
+ * Answers which domain it was, by the module's sealed state.
+ * @throws HsmError SEAL_INVALID, STATE_INVALID, RECORD_INVALID; HostError SEAL_MISSING, MODULE_ENDED
+ */
 export async function unlockModule(
   door: DoorClient,
   files: ModuleFiles,
@@ -62,11 +65,13 @@ export async function unlockModule(
   module: ReadyModule,
   sealKind: SealKind,
   secret: Uint8Array,
-): Promise<void> {
+): Promise<FoundedDomain & { readonly development: boolean }> {
   const sealed = sealSecret(module.transportKey, secret)
   const seal = await files.readSeal(sealKind)
-  await ask(door, claim, call('unlock', { seal: sealKind }, { seal, secret: sealed }))
+  const unlock = call('unlock', { seal: sealKind }, { seal, secret: sealed })
+  const { result } = await ask(door, claim, unlock)
   await files.record.removeTakenPreludes()
+  return result
 }
 
 /** Founds a domain and keeps its seal and first snapshot. */

@@ -225,7 +225,7 @@ suite('host and module', () => {
       const file = path.join(folder, 'module', 'changes.1')
       copyFileSync(file, `${file}.good`)
       const good = readFileSync(file)
-      const length = 8 + good.readUInt32BE(0)
+      const length = 12 + good.readUInt32BE(0)
       const changes = [0, 1, 2].map((index) => good.subarray(index * length, (index + 1) * length))
       const [a = good, b = good, c = good] = changes
       for (const wrong of [

@@ -85,7 +85,8 @@ export const unlock = command({
       const open = openState(opened, module.staged, module.prelude, module.clock)
       module.enter(open)
       const { domain, record } = open
-      return { result: { ...idsOf(domain), recordSize: record.size }, parts: {} }
+      const { development } = domain
+      return { result: { ...idsOf(domain), development, recordSize: record.size }, parts: {} }
     }),
 })
 

@@ -153,7 +153,13 @@ export interface Commands {
   unlock: {
     arguments: { seal: SealKind }
     parts: { seal: Uint8Array; secret: Uint8Array }
-    result: { domainId: string; moduleId: string; recordSize: number; identityKey: string }
+    result: {
+      domainId: string
+      moduleId: string
+      development: boolean
+      recordSize: number
+      identityKey: string
+    }
     answer: None
   }
   /** Erases all secrets. The host replaces the process afterwards. */
