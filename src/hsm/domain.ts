@@ -12,6 +12,7 @@
 
 import assert from 'node:assert/strict'
 import {
+  createHmac,
   createPrivateKey,
   createPublicKey,
   hkdfSync,
@@ -20,6 +21,11 @@ import {
   verify,
 } from 'node:crypto'
 import { type Checkpoint, checkpointOrigin, signCheckpoint } from './contract/checkpoint.ts'
+import {
+  type DoubleSignature,
+  type IdentityPublicKeys,
+  signDouble,
+} from './contract/double-signature.ts'
 import { HsmError } from './contract/errors.ts'
 import { type KeyId, keyIdBytes } from './contract/keys.ts'
 import { randomBytes } from './random.ts'
@@ -33,7 +39,7 @@ const sealedKekBytes = keyBytes + sealingOverheadBytes
 const flagDevelopment = 1
 
 /** Length of what encode() gives. */
-export const domainBytes = 1 + 4 + sealedKekBytes + 4 * keyBytes
+const domainBytes = 1 + 4 + sealedKekBytes + 4 * keyBytes
 
 /** Who the module is; both ids are random and stand in the clear in what the module seals. */
 export interface ModuleIds {
@@ -166,6 +172,29 @@ export class Domain implements Disposable {
   signHead(checkpoint: Checkpoint): string {
     if (!this.#identityKey) throw new TypeError('domain used after it was disposed')
     return signCheckpoint(checkpoint, this.#identityKey, this.identityPublicKey)
+  }
+
+  /** As the domain state names a member. */
+  get identityPublicKeys(): IdentityPublicKeys {
+    return {
+      ed25519: this.identityPublicKey.toString('hex'),
+      mlDsa65: this.mlDsaPublicKey.toString('hex'),
+    }
+  }
+
+  /** By both identity keys, over the bytes as they are. @throws TypeError after it was disposed */
+  signStatement(statement: Uint8Array): DoubleSignature {
+    if (!this.#identityKey) throw new TypeError('domain used after it was disposed')
+    return signDouble(statement, {
+      ed25519: this.#identityKey,
+      mlDsa65: this.#keys.mlDsa.expose(mlDsaKey),
+    })
+  }
+
+  /** HMAC-SHA-256 that only members of the domain can make: 32 bytes in hex. */
+  stateMac(statement: Uint8Array): string {
+    using key = derive(this.root, this.domainId, 'keyhold domain state v1', Buffer.alloc(0))
+    return key.expose((bytes) => createHmac('sha256', bytes).update(statement).digest('hex'))
   }
 
   [Symbol.dispose](): void {

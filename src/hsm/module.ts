@@ -17,6 +17,7 @@ import { type LoadedKey, LoadedKeys } from './keys/loaded.ts'
 import { unwrap } from './keys/wrapped.ts'
 import type { KeyReference } from './parse.ts'
 import { type Clock, type LeafSink, Prelude } from './record.ts'
+import { stateChange } from './state-change.ts'
 import type { TransportKey } from './transport.ts'
 import { type OpenModule, Staged } from './unlock.ts'
 
@@ -229,7 +230,7 @@ export class Module implements Disposable {
     const { key, version } = reference
     const { floor } = this.open
     if (floor.lowest(key, version) >= revision) return []
-    const change = floor.raise(key, version, revision)
+    const change = stateChange('floor', floor.raise(key, version, revision))
     if (this.keys.has(reference) && this.keys.get(reference).attributes.revision < revision) {
       this.keys.drop(reference)
     }

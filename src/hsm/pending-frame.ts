@@ -80,6 +80,7 @@ export class PendingFrame {
       parts.push(part)
       bodyBytes += part.length
     }
+    for (const change of done.changes ?? none) bodyBytes += change.length
     const header = `{"result":${resultText(done.result)},"parts":{${lengths}}}`
     const headerBytes = Buffer.byteLength(header)
     try {

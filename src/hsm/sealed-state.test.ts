@@ -8,9 +8,12 @@ import { suite, test } from 'node:test'
 import fc from 'fast-check'
 import { parseKeyId } from './contract/keys.ts'
 import { Domain } from './domain.ts'
+import { foundDomainState, foundingWithoutPeople } from './domain-state.ts'
 import { destroyedRevision, Floor } from './floor.ts'
+import { Ledger } from './ledger.ts'
 import { openSealedState, SealedState } from './sealed-state.ts'
 import { Secret } from './secret.ts'
+import { stateChange } from './state-change.ts'
 
 const invalid = { code: 'STATE_INVALID' }
 const record = { storedSize: 5, lastMicros: 1_000 }
@@ -20,9 +23,11 @@ const keyOf = (number: number) => parseKeyId(`key_${number.toString(16).padStart
 function newState() {
   const domain = Domain.found({ development: true })
   const floor = new Floor()
-  const state = new SealedState({ domain, floor }, record)
+  const founded = { custodians: null, time: 1 }
+  const ledger = new Ledger(foundDomainState(domain, foundingWithoutPeople, founded))
+  const state = new SealedState({ domain, floor, ledger }, record)
   const destroy = (number: number) =>
-    state.sealChange(floor.raise(keyOf(number), 1, destroyedRevision))
+    state.sealChange(stateChange('floor', floor.raise(keyOf(number), 1, destroyedRevision)))
   return { domain, floor, state, destroy, snapshot: () => snapshotOf(state) }
 }
 

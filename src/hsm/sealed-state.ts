@@ -13,17 +13,12 @@
 import { hash } from 'node:crypto'
 import { HsmError } from './contract/errors.ts'
 import { chunkBytesMax } from './contract/limits.ts'
-import {
-  Domain,
-  deriveStateKey,
-  domainBytes,
-  domainIdBytes,
-  type ModuleIds,
-  moduleIdBytes,
-} from './domain.ts'
+import { Domain, deriveStateKey, domainIdBytes, type ModuleIds, moduleIdBytes } from './domain.ts'
 import { Floor, floorEntryBytes } from './floor.ts'
+import { Ledger } from './ledger.ts'
 import { SealingKey, sealingOverheadBytes } from './sealing.ts'
 import { Secret } from './secret.ts'
+import { applyChange, type ChangeTarget } from './state-change.ts'
 
 /** What the state needs to know of the record: how much the host has durably, and the last leaf's time. */
 export interface RecordProgress {
@@ -52,6 +47,7 @@ export interface StoredState {
 export interface OpenedState {
   readonly domain: Domain
   readonly floor: Floor
+  readonly ledger: Ledger
   readonly position: StatePosition
 }
 
@@ -63,12 +59,12 @@ export interface SnapshotPiece {
 
 const snapshotMagic = Buffer.from('KHST')
 const changeMagic = Buffer.from('KHSC')
-const version = 1
+const version = 2
 const chainBytes = 32
 /** Magic, version, domain id, module id, generation, index of the piece, number of pieces. */
 const pieceHeaderBytes = 4 + 1 + domainIdBytes + moduleIdBytes + 8 + 4 + 4
-/** Number of changes, chain, record size, record time, number of floor entries. */
-const positionBytes = 8 + chainBytes + 8 + 8 + 4
+/** Number of changes, chain, record size, record time, number of floor entries, length of the domain. */
+const positionBytes = 8 + chainBytes + 8 + 8 + 4 + 4
 /** Magic, version, number of this change, record size, record time. */
 const changeHeaderBytes = 4 + 1 + 8 + 8 + 8
 const pieceEntriesMax = Math.floor(
@@ -93,6 +89,7 @@ interface Frozen {
 export class SealedState implements Disposable {
   readonly #domain: Domain
   readonly #floor: Floor
+  readonly #ledger: Ledger
   readonly #record: RecordProgress
   readonly #sealing: SealingKey
   #generation: number
@@ -102,12 +99,13 @@ export class SealedState implements Disposable {
 
   /** Goes on from a position; without one the domain is new. */
   constructor(
-    { domain, floor }: Pick<OpenedState, 'domain' | 'floor'>,
+    { domain, floor, ledger }: Omit<OpenedState, 'position'>,
     record: RecordProgress,
     position: StatePosition = foundingPosition,
   ) {
     this.#domain = domain
     this.#floor = floor
+    this.#ledger = ledger
     this.#record = record
     this.#sealing = new SealingKey(domain.stateKey)
     this.#generation = position.generation
@@ -115,7 +113,7 @@ export class SealedState implements Disposable {
     this.#chain = position.chain
   }
 
-  /** Seals what Floor.raise answered; to be stored in this order. */
+  /** Seals what `stateChange` made; to be stored in this order. */
   sealChange(change: Uint8Array): Uint8Array {
     const header = Buffer.allocUnsafe(changeHeaderBytes)
     changeMagic.copy(header)
@@ -163,14 +161,17 @@ export class SealedState implements Disposable {
   }
 
   #encodeFirst(): Secret {
-    const bytes = Buffer.allocUnsafeSlow(positionBytes + domainBytes)
+    using domain = this.#domain.encode()
+    const ledger = this.#ledger.encode()
+    const bytes = Buffer.allocUnsafeSlow(positionBytes + domain.length + ledger.length)
     writeUint64(bytes, this.#changes, 0)
     bytes.set(this.#chain, 8)
     writeUint64(bytes, this.#record.storedSize, 40)
     writeUint64(bytes, this.#record.lastMicros, 48)
     bytes.writeUInt32BE(this.#floor.size, 56)
-    using domain = this.#domain.encode()
+    bytes.writeUInt32BE(domain.length, 60)
     domain.expose((encoded) => bytes.set(encoded, positionBytes))
+    ledger.copy(bytes, positionBytes + domain.length)
     return new Secret(bytes)
   }
 
@@ -197,15 +198,18 @@ export function openSealedState(root: Secret, domainId: Buffer, stored: StoredSt
     using sealing = new SealingKey(stateKey)
     const [first = new Uint8Array(), ...rest] = stored.snapshot
     using plaintext = new Secret(openPiece(sealing, snapshot, 0, first))
-    const { position, entries } = plaintext.expose((bytes) => decodePosition(bytes, snapshot))
-    const floor = openFloor(sealing, { ...snapshot, first }, rest)
-    if (floor.size !== entries) throw invalid()
-    const last = applyChanges({ sealing, ids: snapshot.ids, floor }, position, stored.changes)
-    const domain = plaintext.expose((bytes) =>
-      Domain.decode(root, snapshot.ids, bytes.subarray(positionBytes)),
+    const { position, entries, ledger, secrets } = plaintext.expose((bytes) =>
+      decodeFirst(bytes, snapshot),
     )
+    const floor = openFloor(sealing, { ...snapshot, first }, rest)
+    const target: ChangeTarget = { floor, ledger, secrets }
+    owned.defer(() => target.secrets[Symbol.dispose]())
+    if (floor.size !== entries) throw invalid()
+    const last = applyChanges({ sealing, ids: snapshot.ids, target }, position, stored.changes)
+    const domain = target.secrets.expose((bytes) => Domain.decode(root, snapshot.ids, bytes))
+    target.secrets[Symbol.dispose]()
     owned.move()
-    return { domain, floor, position: last }
+    return { domain, floor, ledger, position: last }
   } catch (error) {
     if (error instanceof HsmError) throw invalid(error)
     throw error
@@ -239,19 +243,27 @@ function openPiece(
   return sealing.open(aad, piece.subarray(pieceHeaderBytes))
 }
 
-function decodePosition(
-  plaintext: Uint8Array,
-  { generation }: Snapshot,
-): { position: StatePosition; entries: number } {
+interface First {
+  readonly position: StatePosition
+  readonly entries: number
+  readonly secrets: Secret
+  readonly ledger: Ledger
+}
+
+function decodeFirst(plaintext: Uint8Array, { generation }: Snapshot): First {
   const bytes = view(plaintext)
-  if (bytes.length !== positionBytes + domainBytes) throw invalid()
+  if (bytes.length < positionBytes) throw invalid()
+  const domainEnd = positionBytes + bytes.readUInt32BE(60)
+  if (domainEnd > bytes.length) throw invalid()
+  const ledger = Ledger.decode(bytes.subarray(domainEnd))
   const position = {
     generation,
     changes: readUint64(bytes, 0),
     chain: Buffer.from(bytes.subarray(8, 8 + chainBytes)),
     record: { storedSize: readUint64(bytes, 40), lastMicros: readUint64(bytes, 48) },
   }
-  return { position, entries: bytes.readUInt32BE(56) }
+  const secrets = Secret.copyOf(bytes.subarray(positionBytes, domainEnd))
+  return { position, entries: bytes.readUInt32BE(56), secrets, ledger }
 }
 
 function openFloor(
@@ -269,15 +281,15 @@ function openFloor(
   return floor
 }
 
-interface ChangeTarget {
+interface OpenedChanges {
   readonly sealing: SealingKey
   readonly ids: ModuleIds
-  readonly floor: Floor
+  readonly target: ChangeTarget
 }
 
 /** Applies them in order and tells where the state stands then. */
 function applyChanges(
-  { sealing, ids, floor }: ChangeTarget,
+  { sealing, ids, target }: OpenedChanges,
   position: StatePosition,
   sealedChanges: Iterable<Uint8Array>,
 ): StatePosition {
@@ -293,7 +305,9 @@ function applyChanges(
       throw invalid()
     }
     const aad = Buffer.concat([header, ids.domainId, ids.moduleId, chain])
-    floor.apply(sealing.open(aad, sealed.subarray(changeHeaderBytes)))
+    const change = sealing.open(aad, sealed.subarray(changeHeaderBytes))
+    applyChange(target, change)
+    change.fill(0)
     changes += 1
     chain = nextChain(chain, sealed)
     record = { storedSize: readUint64(header, 13), lastMicros: readUint64(header, 21) }

@@ -7,10 +7,12 @@
  */
 
 import type { Commands } from './contract/commands.ts'
+import { openSignedDomainState } from './contract/domain-state.ts'
 import { HsmError, type HsmErrorCode } from './contract/errors.ts'
 import { chunkBytesMax, stagedBytesMax } from './contract/limits.ts'
 import type { Domain } from './domain.ts'
 import { Floor } from './floor.ts'
+import { Ledger, type StoredDomainState } from './ledger.ts'
 import { type Clock, ModuleRecord, type Prelude, type StoredRecord } from './record.ts'
 import { openSealedState, SealedState, type StoredState } from './sealed-state.ts'
 import type { OpenedSeal } from './seals.ts'
@@ -19,6 +21,7 @@ import type { OpenedSeal } from './seals.ts'
 export interface OpenModule {
   readonly domain: Domain
   readonly floor: Floor
+  readonly ledger: Ledger
   readonly sealedState: SealedState
   readonly record: ModuleRecord
 }
@@ -108,17 +111,32 @@ export function openState(
   prelude: Prelude,
   clock: Clock,
 ): OpenModule {
-  const { domain, floor, position } = openSealedState(root, domainId, staged)
+  const { domain, floor, ledger, position } = openSealedState(root, domainId, staged)
   using owned = new DisposableStack()
   owned.use(domain)
+  assertDomainState(domain, ledger.signedDomainState)
   const record = ModuleRecord.resume(domain, staged, position.record, clock)
   record.takePrelude(staged.prelude, prelude)
   owned.move()
   return {
     domain,
     floor,
-    sealedState: new SealedState({ domain, floor }, record, position),
+    ledger,
+    sealedState: new SealedState({ domain, floor, ledger }, record, position),
     record,
+  }
+}
+
+/** That the document is of this domain and made by a member of it. @throws HsmError STATE_INVALID */
+function assertDomainState(domain: Domain, stored: StoredDomainState): void {
+  const state = openSignedDomainState(stored)
+  if (
+    state?.domain !== domain.domainId.toString('hex') ||
+    state.development !== domain.development ||
+    state.epoch !== domain.epoch ||
+    domain.stateMac(Buffer.from(stored.statement)) !== stored.mac
+  ) {
+    throw new HsmError('STATE_INVALID', 'the domain state is not of this domain')
   }
 }
 
@@ -128,7 +146,7 @@ export function openState(
  * @throws HsmError RECORD_INVALID when what was staged as prelude is none
  */
 export function foundState(
-  domain: Domain,
+  { domain, domainState }: { readonly domain: Domain; readonly domainState: StoredDomainState },
   staged: Staged,
   prelude: Prelude,
   clock: Clock,
@@ -136,9 +154,10 @@ export function foundState(
   const floor = new Floor()
   const record = ModuleRecord.start(domain, clock)
   record.takePrelude(staged.prelude, prelude)
-  const sealedState = new SealedState({ domain, floor }, record)
+  const ledger = new Ledger(domainState)
+  const sealedState = new SealedState({ domain, floor, ledger }, record)
   const { bytes: snapshot } = sealedState.snapshotPiece(0)
-  return { domain, floor, sealedState, record, snapshot }
+  return { domain, floor, ledger, sealedState, record, snapshot }
 }
 
 /** Cuts u32 length and bytes, again and again; all of each chunk must be used. @throws HsmError */

@@ -9,6 +9,7 @@ import {
   createCipheriv,
   createDecipheriv,
   createHash,
+  createHmac,
   createPrivateKey,
   createPublicKey,
   hkdfSync,
@@ -18,10 +19,13 @@ import path from 'node:path'
 import { suite, test } from 'node:test'
 import { parseKeyId } from '../../src/hsm/contract/keys.ts'
 import { Domain } from '../../src/hsm/domain.ts'
+import { foundDomainState, foundingWithoutPeople } from '../../src/hsm/domain-state.ts'
 import { Floor } from '../../src/hsm/floor.ts'
+import { Ledger } from '../../src/hsm/ledger.ts'
 import { openSealedState, SealedState } from '../../src/hsm/sealed-state.ts'
 import { openSeal } from '../../src/hsm/seals.ts'
 import { Secret } from '../../src/hsm/secret.ts'
+import { stateChange } from '../../src/hsm/state-change.ts'
 
 const file = path.join(import.meta.dirname, '../../docs/formats/sealed-state.json')
 const vector = JSON.parse(readFileSync(file, 'utf8')) as {
@@ -106,20 +110,20 @@ suite('docs/formats/sealed-state.json by the text alone', () => {
     assert.equal(position.readBigUInt64BE(40), BigInt(vector.durableLeaves))
     assert.equal(position.readBigUInt64BE(48), BigInt(vector.lastMicros))
     assert.equal(position.readUInt32BE(56), 1)
-    assert.equal(position.length, 60 + 1 + 4 + 72 + 4 * 32)
-    assert.equal(position[60], 1, 'a development domain')
+    assert.equal(position.readUInt32BE(60), 1 + 4 + 72 + 4 * 32)
+    assert.equal(position[64], 1, 'a development domain')
     const aad = Buffer.concat([second.subarray(0, 53), sha256(first)])
     assert.equal(floorText(open(stateKey, aad, second.subarray(53))), entryText(0))
   })
 
   test('the domain in it: its KEK opens, and the identity key is the one that is named', () => {
-    const epoch = position.subarray(61, 65)
+    const epoch = position.subarray(65, 69)
     const info = Buffer.concat([Buffer.from('keyhold key-encryption key v1'), epoch])
     const wrapping = hkdf(hex(vector.root), hex(vector.domainId), info)
     const kekContext = Buffer.concat([hex(vector.domainId), epoch])
-    assert.equal(open(wrapping, kekContext, position.subarray(65, 137)).length, 32)
+    assert.equal(open(wrapping, kekContext, position.subarray(69, 141)).length, 32)
     const identity = createPrivateKey({
-      key: position.subarray(201, 233),
+      key: position.subarray(205, 237),
       format: 'raw-private',
       asymmetricKeyType: 'ed25519',
     })
@@ -127,12 +131,21 @@ suite('docs/formats/sealed-state.json by the text alone', () => {
     assert.equal(publicKey.toString('hex'), vector.identityKey)
   })
 
+  test('the domain state stands behind the domain, with a MAC under the root key', () => {
+    const ledger = JSON.parse(position.subarray(64 + position.readUInt32BE(60)).toString())
+    const { statement, mac } = ledger.domainState
+    const info = Buffer.from('keyhold domain state v1')
+    const key = hkdf(hex(vector.root), hex(vector.domainId), info)
+    assert.equal(createHmac('sha256', key).update(statement).digest('hex'), mac)
+    assert.partialDeepStrictEqual(JSON.parse(statement), { domain: vector.domainId, version: 1 })
+  })
+
   test('a change continues the chain', () => {
     const [change = Buffer.alloc(0)] = vector.changes.map(hex)
     const header = change.subarray(0, 29)
     assert.equal(header.toString('latin1', 0, 4), 'KHSC')
     const aad = Buffer.concat([header, ...ids, Buffer.alloc(32)])
-    assert.equal(floorText(open(stateKey, aad, change.subarray(29))), entryText(1))
+    assert.equal(floorChange(open(stateKey, aad, change.subarray(29))), entryText(1))
   })
 })
 
@@ -152,16 +165,18 @@ test('docs/formats/sealed-state.json is what the code opens', async () => {
 test('what the code seals is that of the text: a change, and a snapshot behind it', () => {
   using domain = Domain.found({ development: true })
   const floor = new Floor()
-  using state = new SealedState({ domain, floor }, { storedSize: 7, lastMicros: 9 })
+  const founded = foundDomainState(domain, foundingWithoutPeople, { custodians: null, time: 1 })
+  const ledger = new Ledger(founded)
+  using state = new SealedState({ domain, floor, ledger }, { storedSize: 7, lastMicros: 9 })
   const key = parseKeyId('key_00112233445566778899aabbccddeeff')
-  const change = Buffer.from(state.sealChange(floor.raise(key, 1, 2)))
+  const change = Buffer.from(state.sealChange(stateChange('floor', floor.raise(key, 1, 2))))
   const snapshot = Buffer.from(state.snapshotPiece(0).bytes)
   const info = Buffer.concat([Buffer.from('keyhold sealed state v1'), domain.moduleId])
   const stateKey = domain.root.expose((root) => hkdf(root, domain.domainId, info))
   const header = change.subarray(0, 29)
-  assert.equal(header.toString('hex', 4), '01'.padEnd(18, '0') + uint64(7) + uint64(9))
+  assert.equal(header.toString('hex', 4), '02'.padEnd(18, '0') + uint64(7) + uint64(9))
   const aad = Buffer.concat([header, domain.domainId, domain.moduleId, Buffer.alloc(32)])
-  assert.equal(floorText(open(stateKey, aad, change.subarray(29))), `${key} 1 2`)
+  assert.equal(floorChange(open(stateKey, aad, change.subarray(29))), `${key} 1 2`)
   const first = open(stateKey, snapshot.subarray(0, 53), snapshot.subarray(53))
   const chain = sha256(Buffer.concat([Buffer.alloc(32), change])).toString('hex')
   assert.equal(first.toString('hex', 0, 60), `${uint64(1)}${chain}${uint64(7)}${uint64(9)}00000001`)
@@ -169,6 +184,12 @@ test('what the code seals is that of the text: a change, and a snapshot behind i
 
 function uint64(value: number): string {
   return value.toString(16).padStart(16, '0')
+}
+
+/** A change of kind 1. */
+function floorChange(change: Buffer): string {
+  assert.equal(change[0], 1)
+  return floorText(change.subarray(1))
 }
 
 function floorText(entry: Buffer): string {

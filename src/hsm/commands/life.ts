@@ -7,6 +7,7 @@ import type { SealKind } from '../contract/commands.ts'
 import { chunkBytesMax, sealSecretBytesMax } from '../contract/limits.ts'
 import { transportOverheadBytes } from '../contract/transport.ts'
 import { Domain } from '../domain.ts'
+import { foundDomainState, foundingWithoutPeople } from '../domain-state.ts'
 import { parseBoolean, parseChoice, parseInteger, parseNothing, parseObject } from '../parse.ts'
 import { makeSeal, openSeal, sealBytes } from '../seals.ts'
 import { foundState, openState, type StagedKind } from '../unlock.ts'
@@ -46,7 +47,14 @@ export const found = command({
       using owned = new DisposableStack()
       const domain = owned.use(Domain.found({ development: args.development }))
       const seal = await makeSeal(args.seal, secret, domain)
-      const { snapshot, ...open } = foundState(domain, module.staged, module.prelude, module.clock)
+      const circumstances = { custodians: null, time: module.now() }
+      const domainState = foundDomainState(domain, foundingWithoutPeople, circumstances)
+      const { snapshot, ...open } = foundState(
+        { domain, domainState },
+        module.staged,
+        module.prelude,
+        module.clock,
+      )
       owned.move()
       module.enter(open)
       return { result: idsOf(domain), parts: { seal, snapshot } }

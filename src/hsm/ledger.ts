@@ -1,0 +1,124 @@
+/**
+ * The part of the sealed state that is neither secret nor floor: the domain state in force, whether the
+ * module was tampered with, and counters that survive a restart (failed logins, reserved uses). All of
+ * it is JSON that only this module writes and that opens only under its state key, so that reading it
+ * back needs no more than knowing that it is whole.
+ */
+
+import type { DomainState, SignedDomainState } from './contract/domain-state.ts'
+import { HsmError } from './contract/errors.ts'
+import type { TamperMark } from './contract/tamper.ts'
+import { changeKinds, stateChange } from './state-change.ts'
+
+/** With the MAC of the domain, in hex: that whoever made it holds the domain root key. */
+export interface StoredDomainState extends SignedDomainState {
+  readonly mac: string
+}
+
+/** Integers by name. */
+export type Counter = Readonly<Record<string, number>>
+
+/** Names of counters begin with what they count. */
+const countersMax = 65_536
+
+interface Encoded {
+  readonly domainState: StoredDomainState
+  readonly tamper: TamperMark | null
+  readonly counters: readonly (readonly [string, Counter])[]
+}
+
+export class Ledger {
+  #stored: StoredDomainState
+  #state: DomainState
+  #tamper: TamperMark | null
+  readonly #counters: Map<string, Counter>
+
+  constructor(
+    domainState: StoredDomainState,
+    tamper: TamperMark | null = null,
+    counters: Encoded['counters'] = [],
+  ) {
+    this.#stored = domainState
+    this.#state = parse<DomainState>(domainState.statement)
+    this.#tamper = tamper
+    this.#counters = new Map(counters)
+  }
+
+  /** @throws HsmError STATE_INVALID */
+  static decode(bytes: Uint8Array): Ledger {
+    const { domainState, tamper, counters } = parse<Encoded>(Buffer.from(bytes).toString())
+    return new Ledger(domainState, tamper, counters)
+  }
+
+  get domainState(): DomainState {
+    return this.#state
+  }
+
+  get signedDomainState(): StoredDomainState {
+    return this.#stored
+  }
+
+  /** Undefined unless the module was tampered with and nobody has acknowledged it. */
+  get tamper(): TamperMark | undefined {
+    return this.#tamper ?? undefined
+  }
+
+  counter(name: string): Counter | undefined {
+    return this.#counters.get(name)
+  }
+
+  encode(): Buffer {
+    const encoded: Encoded = {
+      domainState: this.#stored,
+      tamper: this.#tamper,
+      counters: [...this.#counters],
+    }
+    return Buffer.from(JSON.stringify(encoded))
+  }
+
+  /** In force at once; answers the change, which is to be sealed and stored. */
+  putDomainState(stored: StoredDomainState): Uint8Array {
+    return this.#change('domainState', stored)
+  }
+
+  putTamper(mark: TamperMark | null): Uint8Array {
+    return this.#change('tamper', mark)
+  }
+
+  /** Undefined forgets the counter. @throws HsmError LEDGER_FULL when there are too many */
+  putCounter(name: string, counter: Counter | undefined): Uint8Array {
+    if (counter && this.#counters.size >= countersMax && !this.#counters.has(name)) {
+      throw new HsmError('LEDGER_FULL', `more than ${countersMax} counters`)
+    }
+    return this.#change('counter', [name, counter ?? null])
+  }
+
+  #change(kind: 'domainState' | 'tamper' | 'counter', value: unknown): Uint8Array {
+    const change = stateChange(kind, Buffer.from(JSON.stringify(value)))
+    this.apply(change)
+    return change
+  }
+
+  /** @throws HsmError STATE_INVALID for what is no change of the ledger */
+  apply(change: Uint8Array): void {
+    const text = Buffer.from(change.subarray(1)).toString()
+    if (change[0] === changeKinds.domainState) {
+      this.#stored = parse<StoredDomainState>(text)
+      this.#state = parse<DomainState>(this.#stored.statement)
+    } else if (change[0] === changeKinds.tamper) {
+      this.#tamper = parse<TamperMark | null>(text)
+    } else if (change[0] === changeKinds.counter) {
+      const [name, counter] = parse<readonly [string, Counter | null]>(text)
+      if (counter) this.#counters.set(name, counter)
+      else this.#counters.delete(name)
+    } else throw new HsmError('STATE_INVALID', 'not a change of the sealed state')
+  }
+}
+
+function parse<T>(text: string): T {
+  try {
+    return JSON.parse(text) as T
+  } catch (cause) {
+    throw new HsmError('STATE_INVALID', 'the sealed state is not whole', { cause })
+  }
+}
