@@ -267,6 +267,8 @@ export type ImportedKey = {
   readonly exportable?: boolean | undefined
   readonly externalIv?: boolean | undefined
   readonly plaintextRelease?: boolean | undefined
+  readonly approvals?: number | undefined
+  readonly canary?: boolean | undefined
   readonly notBefore?: number | undefined
   readonly notAfter?: number | undefined
   readonly lengthBytes?: number | undefined
@@ -295,6 +297,8 @@ export type Key = {
   readonly exportable: boolean
   readonly externalIv: boolean
   readonly plaintextRelease: boolean
+  readonly approvals: number
+  readonly canary: boolean
   readonly currentVersion: number
   readonly versions: number
   readonly created: number
@@ -414,6 +418,8 @@ export type NewKey = {
   readonly exportable?: boolean | undefined
   readonly externalIv?: boolean | undefined
   readonly plaintextRelease?: boolean | undefined
+  readonly approvals?: number | undefined
+  readonly canary?: boolean | undefined
   readonly notBefore?: number | undefined
   readonly notAfter?: number | undefined
   readonly lengthBytes?: number | undefined

@@ -20,6 +20,8 @@ export interface KeysTable {
   exportable: number
   externalIv: number
   plaintextRelease: number
+  approvals: number
+  canary: number
   /** Of a generic secret; 0 for every other type. */
   lengthBytes: number
   currentVersion: number
@@ -48,6 +50,8 @@ const columns = [
   'exportable',
   'externalIv',
   'plaintextRelease',
+  'approvals',
+  'canary',
   'lengthBytes',
   'currentVersion',
   'lastVersion',

@@ -6,6 +6,7 @@ import type { Client } from '../../client/client.ts'
 import { clientError, systemCode } from '../../client/errors.ts'
 import type { Key } from '../../client/types.ts'
 import { type algorithms, keyTypes, type keyUses } from '../../hsm/contract/algorithms.ts'
+import { approvalsMax } from '../../hsm/contract/domain-state.ts'
 import { integer, list, moment, oneOf, pair } from '../options.ts'
 import { fields, table, time } from '../output.ts'
 import { sealedKeyFrom } from '../sealed-key.ts'
@@ -24,6 +25,8 @@ interface MakingOptions {
   readonly notBefore?: number
   readonly notAfter?: number
   readonly bytes?: number
+  readonly approvals?: number
+  readonly canary?: boolean
   readonly grant: boolean
 }
 
@@ -42,6 +45,8 @@ function makingOptions(command: Command): Command {
     .option('--plaintext-release', 'derived and agreed secrets may leave the module')
     .option('--not-before <day>', 'not usable earlier', moment)
     .option('--not-after <day>', 'protects nothing later', moment)
+    .option('--approvals <number>', 'people who have to sign each use', integer(1, approvalsMax))
+    .option('--canary', 'nobody is meant to use it: a use is a tamper signal')
     .option('--bytes <number>', 'length of a generic secret', integer(14, 512))
     .option('--no-grant', 'do not grant yourself the uses of the key')
 }
@@ -61,6 +66,8 @@ function newKeyFrom(name: string, options: MakingOptions) {
     notBefore: options.notBefore,
     notAfter: options.notAfter,
     lengthBytes: options.bytes,
+    approvals: options.approvals,
+    canary: options.canary,
   }
 }
 
@@ -328,6 +335,8 @@ export function keyText(key: Key): string {
     key.exportable && 'exportable',
     key.externalIv && 'external IV',
     key.plaintextRelease && 'plaintext release',
+    key.approvals > 0 && `${key.approvals} approvals for each use`,
+    key.canary && 'canary',
   ].filter((text) => text !== false)
   return fields([
     ['name', key.name],

@@ -90,6 +90,10 @@ export interface KeyTemplate {
   readonly notAfter: number
   /** Length of a generic secret to generate; 0 for every other type. */
   readonly lengthBytes: number
+  /** People of the domain who have to sign each use; none when left out. */
+  readonly approvals?: number
+  /** True: nobody is meant to use it, and a use is a tamper signal. False when left out. */
+  readonly canary?: boolean
 }
 
 /** What the module binds to a key, besides its bytes. */
@@ -111,6 +115,8 @@ export interface KeyAttributes {
   readonly plaintextRelease: boolean
   readonly notBefore: number
   readonly notAfter: number
+  readonly approvals: number
+  readonly canary: boolean
 }
 
 /** What a change of a key may set; everything else is fixed at birth. Uses can only shrink. */

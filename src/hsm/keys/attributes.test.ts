@@ -51,8 +51,15 @@ function refuses(code: string, value: unknown, provenance: Provenance = 'generat
 
 suite('templates', () => {
   test('a well-formed template is taken as it is', () => {
-    assert.deepEqual(parseTemplate(p256, 'generated'), p256)
-    assert.deepEqual(parseTemplate(hkdf, 'generated'), hkdf)
+    const left = { approvals: 0, canary: false }
+    assert.deepEqual(parseTemplate(p256, 'generated'), { ...p256, ...left })
+    assert.deepEqual(parseTemplate(hkdf, 'generated'), { ...hkdf, ...left })
+    const guarded = { ...p256, approvals: 2, canary: true }
+    assert.deepEqual(parseTemplate(guarded, 'generated'), guarded)
+    for (const approvals of [-1, 17, 1.5, '2', null]) {
+      refuses('ARGUMENT_INVALID', { ...p256, approvals })
+    }
+    refuses('ARGUMENT_INVALID', { ...p256, canary: null })
   })
 
   test('uses come out in one order, however they were given', () => {

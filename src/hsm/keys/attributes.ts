@@ -32,6 +32,7 @@ import {
   keyTypes,
   keyUses,
 } from '../contract/algorithms.ts'
+import { approvalsMax } from '../contract/domain-state.ts'
 import { HsmError } from '../contract/errors.ts'
 import {
   type KeyAttributes,
@@ -65,6 +66,8 @@ const templateMembers = [
   'notBefore',
   'notAfter',
   'lengthBytes',
+  'approvals',
+  'canary',
 ]
 const changeMembers = ['state', 'uses', 'notBefore', 'notAfter']
 
@@ -120,6 +123,8 @@ export function parseTemplate(value: unknown, provenance: Provenance): KeyTempla
     notBefore: parseTime(untrusted.notBefore, 'notBefore'),
     notAfter: parseTime(untrusted.notAfter, 'notAfter'),
     lengthBytes: parseLength(type, untrusted.lengthBytes),
+    approvals: parseApprovals(untrusted.approvals),
+    canary: untrusted.canary === undefined ? false : parseBoolean(untrusted.canary, 'canary'),
   }
   assertPurpose(template)
   assertFlags(template)
@@ -156,7 +161,7 @@ export function attributesOf(
   { keyClass, provenance }: Origin,
   now: number,
 ): KeyAttributes {
-  const { lengthBytes: _, ...granted } = template
+  const { lengthBytes: _, approvals = 0, canary = false, ...granted } = template
   return {
     key,
     version,
@@ -166,6 +171,8 @@ export function attributesOf(
     provenance,
     created: now,
     ...granted,
+    approvals,
+    canary,
   }
 }
 
@@ -274,6 +281,11 @@ function parseUses(value: unknown): KeyUse[] {
     return use
   })
   return keyUses.filter((use) => uses.includes(use))
+}
+
+function parseApprovals(value: unknown): number {
+  if (value === undefined) return 0
+  return parseInteger(value, { name: 'approvals', min: 0, max: approvalsMax })
 }
 
 function parseLength(type: KeyTypeName, value: unknown): number {

@@ -63,6 +63,8 @@ const anyAttributes: fc.Arbitrary<KeyAttributes> = fc.record(
     exportable: fc.boolean(),
     externalIv: fc.boolean(),
     plaintextRelease: fc.boolean(),
+    approvals: fc.nat({ max: 16 }),
+    canary: fc.boolean(),
     notBefore: time,
     notAfter: time,
   },

@@ -34,15 +34,16 @@ import { KeyMaterial } from './material.ts'
 export const wrappedKeyBytesMax = 8 * 1024
 
 const magic = Buffer.from('KHWK')
-const formatVersion = 1
+const formatVersion = 2
 /** Magic, version, u16 length of the header behind it. */
 const prefixBytes = 4 + 1 + 2
 /** The header without its algorithms. */
-const headerBytesMin = 85
+const headerBytesMin = 106
 
 const flagExportable = 1
 const flagExternalIv = 2
 const flagPlaintextRelease = 4
+const flagCanary = 8
 
 /** Which domain and epoch a wrapped key belongs to: the part of Domain that stands in the header. */
 export type Home = Pick<Domain, 'domainId' | 'epoch'>
@@ -120,9 +121,12 @@ export function encodeHeader(home: Home, attributes: KeyAttributes): Buffer {
   writeUint64(bytes, attributes.notAfter, 75)
   // A limit on the number of uses: none in this version.
   writeUint64(bytes, 0, 83)
-  bytes.writeUInt8(algorithms.length, 91)
+  bytes.writeUInt8(attributes.approvals, 91)
+  // Generation of the KEK, and the home of a key whose uses are limited: one, and none, in this version.
+  bytes.writeUInt32BE(1, 92)
+  bytes.writeUInt8(algorithms.length, 112)
   for (const [index, name] of algorithms.entries()) {
-    bytes.writeUInt16BE(algorithmRows[name].number, 92 + 2 * index)
+    bytes.writeUInt16BE(algorithmRows[name].number, 113 + 2 * index)
   }
   return bytes
 }
@@ -138,7 +142,7 @@ export function decodeHeader(
 ): { attributes: KeyAttributes; headerEnd: number } {
   const bytes = Buffer.from(wrapped.buffer, wrapped.byteOffset, wrapped.length)
   if (bytes.length < prefixBytes + headerBytesMin + sealingOverheadBytes) throw invalid()
-  const count = bytes.readUInt8(91)
+  const count = bytes.readUInt8(112)
   const headerEnd = prefixBytes + headerBytesMin + 2 * count
   if (count === 0 || count > algorithmsPerKeyMax) throw invalid()
   if (bytes.length < headerEnd + sealingOverheadBytes) throw invalid()
@@ -153,7 +157,7 @@ export function decodeHeader(
     created: readUint64(bytes, 59),
     type: known(typesByNumber.get(bytes.readUInt16BE(51))),
     algorithms: Array.from({ length: count }, (_, index) =>
-      known(algorithmsByNumber.get(bytes.readUInt16BE(92 + 2 * index))),
+      known(algorithmsByNumber.get(bytes.readUInt16BE(113 + 2 * index))),
     ),
     uses: usesOf(bytes.readUInt16BE(57)),
     exportable: (flags & flagExportable) !== 0,
@@ -161,17 +165,20 @@ export function decodeHeader(
     plaintextRelease: (flags & flagPlaintextRelease) !== 0,
     notBefore: readUint64(bytes, 67),
     notAfter: readUint64(bytes, 75),
+    approvals: bytes.readUInt8(91),
+    canary: (flags & flagCanary) !== 0,
   }
   // Magic, version, length, domain, epoch, unused bits and the usage limit are all in this comparison.
   if (!encodeHeader(home, attributes).equals(bytes.subarray(0, headerEnd))) throw invalid()
   return { attributes, headerEnd }
 }
 
-function flagsOf({ exportable, externalIv, plaintextRelease }: KeyAttributes): number {
+function flagsOf({ exportable, externalIv, plaintextRelease, canary }: KeyAttributes): number {
   return (
     (exportable ? flagExportable : 0) |
     (externalIv ? flagExternalIv : 0) |
-    (plaintextRelease ? flagPlaintextRelease : 0)
+    (plaintextRelease ? flagPlaintextRelease : 0) |
+    (canary ? flagCanary : 0)
   )
 }
 

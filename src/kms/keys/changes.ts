@@ -115,6 +115,8 @@ function templateOf(row: KeysTable) {
     exportable: row.exportable === 1,
     externalIv: row.externalIv === 1,
     plaintextRelease: row.plaintextRelease === 1,
+    approvals: row.approvals,
+    canary: row.canary === 1,
     notBefore: row.notBefore,
     notAfter: row.notAfter,
     lengthBytes: row.lengthBytes,

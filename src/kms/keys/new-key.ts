@@ -160,6 +160,8 @@ function rowOf(kms: Kms, { namespace, input, template, bytes }: Finish): KeysTab
     exportable: Number(attributes.exportable),
     externalIv: Number(attributes.externalIv),
     plaintextRelease: Number(attributes.plaintextRelease),
+    approvals: attributes.approvals,
+    canary: Number(attributes.canary),
     lengthBytes: template.lengthBytes,
     currentVersion: 1,
     lastVersion: 1,

@@ -50,6 +50,8 @@ export interface KeyRecord {
   readonly exportable: boolean
   readonly externalIv: boolean
   readonly plaintextRelease: boolean
+  readonly approvals: number
+  readonly canary: boolean
   readonly currentVersion: number
   /** How many there are, destroyed ones included. */
   readonly versions: number
@@ -113,6 +115,8 @@ export function recordFrom(
     exportable: row.exportable === 1,
     externalIv: row.externalIv === 1,
     plaintextRelease: row.plaintextRelease === 1,
+    approvals: row.approvals,
+    canary: row.canary === 1,
     currentVersion: row.currentVersion,
     versions,
     created: row.created,

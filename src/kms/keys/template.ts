@@ -31,6 +31,10 @@ export interface KeyShape {
   /** Milliseconds since 1970. */
   readonly notBefore?: number | undefined
   readonly notAfter?: number | undefined
+  /** People of the domain who have to sign each use. */
+  readonly approvals?: number | undefined
+  /** A use of it is a tamper signal. */
+  readonly canary?: boolean | undefined
   /** Of a generic secret: 32 when left out. */
   readonly lengthBytes?: number | undefined
 }
@@ -96,6 +100,8 @@ export function templateFor(shape: KeyShape, keyClass?: KeyClass): KeyTemplate {
     notBefore: shape.notBefore ?? 0,
     notAfter: shape.notAfter ?? 0,
     lengthBytes: type === 'generic-secret' ? (shape.lengthBytes ?? secretBytesDefault) : 0,
+    approvals: shape.approvals ?? 0,
+    canary: shape.canary ?? false,
   }
 }
 

@@ -6,6 +6,7 @@
 
 import { z } from 'zod'
 import { algorithms, keyClasses, keyTypes, keyUses } from '../../hsm/contract/algorithms.ts'
+import { approvalsMax } from '../../hsm/contract/domain-state.ts'
 import { keyStates, provenances } from '../../hsm/contract/keys.ts'
 import { identityKinds } from '../../kms/access/identities.ts'
 import { operations } from '../../kms/access/operations.ts'
@@ -169,6 +170,8 @@ export const key = z
     exportable: z.boolean(),
     externalIv: z.boolean(),
     plaintextRelease: z.boolean(),
+    approvals: z.int().min(0),
+    canary: z.boolean(),
     currentVersion: version,
     versions: z.int().min(0),
     created: time,
@@ -208,6 +211,8 @@ const newKeyMembers = {
   exportable: z.boolean().optional(),
   externalIv: z.boolean().optional(),
   plaintextRelease: z.boolean().optional(),
+  approvals: z.int().min(0).max(approvalsMax).optional(),
+  canary: z.boolean().optional(),
   notBefore: time.optional(),
   notAfter: time.optional(),
   lengthBytes: z.int().min(1).max(512).optional(),
