@@ -15,6 +15,7 @@ import { leavesUnstoredMax } from './contract/limits.ts'
 import { destroyedRevision } from './floor.ts'
 import { type LoadedKey, LoadedKeys } from './keys/loaded.ts'
 import { unwrap } from './keys/wrapped.ts'
+import type { SecurityLevel } from './levels.ts'
 import type { KeyReference } from './parse.ts'
 import { type Clock, type LeafSink, Prelude } from './record.ts'
 import { stateChange } from './state-change.ts'
@@ -78,6 +79,11 @@ export class Module implements Disposable {
   get open(): OpenModule {
     assert(this.#open, 'only an operational module has a domain')
     return this.#open
+  }
+
+  /** Of the domain; every domain that can be founded yet is of level 1. */
+  get level(): SecurityLevel {
+    return 1
   }
 
   /** Where leaves go now. */

@@ -21,6 +21,7 @@ import { checkValue } from '../keys/check-value.ts'
 import type { LoadedKey } from '../keys/loaded.ts'
 import { KeyMaterial } from '../keys/material.ts'
 import { wrap, wrappedKeyBytesMax } from '../keys/wrapped.ts'
+import { assertLevelPermits } from '../levels.ts'
 import type { Module } from '../module.ts'
 import { type KeyReference, parseChoice, parseKeyReference, parseObject } from '../parse.ts'
 import { command, type Done, keyBytesMax, unrestricted } from './row.ts'
@@ -43,8 +44,10 @@ export const generateKey = command({
   },
   run: async (module, args) => {
     module.assertNew(args)
-    const { type, lengthBytes } = args.template
-    const options = { lengthBytes: lengthBytes || secretBytesDefault }
+    const { type } = args.template
+    const options = { lengthBytes: args.template.lengthBytes || secretBytesDefault }
+    // Before the time that a pair takes; newKey asks again.
+    assertLevelPermits(module.level, args.template, options.lengthBytes)
     const material = await KeyMaterial.generate(type, options)
     const origin = { keyClass: material.keyClass, provenance: 'generated' } as const
     return newKey(module, attributesOf(args, args.template, origin, module.now()), material)
@@ -154,7 +157,11 @@ export const destroyKey = command({
   },
 })
 
-/** The answer to every command that makes a key. Takes ownership of the material. */
+/**
+ * The answer to every command that makes a key, if the security level permits the key. Takes ownership
+ * of the material.
+ * @throws HsmError ALGORITHM_NOT_SUPPORTED, KEY_TOO_WEAK, KEY_USE_NOT_PERMITTED
+ */
 export function newKey(
   module: Module,
   attributes: KeyAttributes,
@@ -162,6 +169,7 @@ export function newKey(
 ): Done<NewKey, { wrapped: Uint8Array; publicKey?: Uint8Array }> & { readonly key: object } {
   using owned = new DisposableStack()
   owned.use(material)
+  assertLevelPermits(module.level, attributes, material.secretBytes)
   const wrapped = wrap(module.open.domain, attributes, material)
   const done = {
     result: describe(attributes, material),

@@ -12,6 +12,7 @@ import type { KeyAttributes } from '../contract/keys.ts'
 import { assertUse } from '../keys/attributes.ts'
 import type { KeyMaterial } from '../keys/material.ts'
 import { wrappedKeyBytesMax } from '../keys/wrapped.ts'
+import { assertLevelPermits } from '../levels.ts'
 import type { Module } from '../module.ts'
 import {
   type KeyReference,
@@ -58,7 +59,10 @@ export interface PermittedUse<O extends Operation> {
   readonly operation: NonNullable<Implementation[O]>
 }
 
-/** @throws HsmError KEY_NOT_LOADED and what else Module.key throws, KEY_STATE_INVALID, KEY_USE_NOT_PERMITTED */
+/**
+ * @throws HsmError KEY_NOT_LOADED and what else Module.key throws, KEY_STATE_INVALID, KEY_USE_NOT_PERMITTED,
+ *   and what the security level refuses: ALGORITHM_NOT_SUPPORTED, KEY_TOO_WEAK
+ */
 export function permitUse<O extends Operation>(
   module: Module,
   args: UseArguments,
@@ -67,6 +71,7 @@ export function permitUse<O extends Operation>(
 ): PermittedUse<O> {
   const { attributes, material } = module.key(args, wrapped)
   const algorithm = assertUse(attributes, use, args.algorithm, module.now())
+  assertLevelPermits(module.level, { ...attributes, uses: [use] }, material.secretBytes)
   const operation = algorithmFor(algorithm, attributes.type)[name]
   assert(operation, `${algorithm} lacks ${name}, which its row in the contract promises`)
   return { attributes, material, operation }

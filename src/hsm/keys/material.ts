@@ -140,6 +140,11 @@ export class KeyMaterial implements Disposable {
     return this.#publicKey
   }
 
+  /** Of a secret key, in bytes; 0 for every other class. */
+  get secretBytes(): number {
+    return this.keyObject.symmetricKeySize ?? 0
+  }
+
   /** The same key for OpenSSL's own functions, made at the first use; this object owns it. */
   native(): NativeKey {
     if (this.#native) return this.#native

@@ -1,0 +1,236 @@
+/** Security levels: the table's own rules, and that the module refuses by it what it refuses. */
+
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import { isApproved } from './approved.ts'
+import { generate, refuses } from './commands.testing.ts'
+import {
+  type AlgorithmRow,
+  algorithms,
+  algorithmsOf,
+  type KeyTypeName,
+  type KeyUse,
+  keyTypes,
+} from './contract/algorithms.ts'
+import { HsmError } from './contract/errors.ts'
+import { Caller, newKeyId, template } from './door.testing.ts'
+import {
+  assertLevelPermits,
+  type LevelledKey,
+  levelProfiles,
+  type SecurityLevel,
+  securityLevels,
+  type TamperSignal,
+  tamperResponseMax,
+  tamperSignals,
+} from './levels.ts'
+
+const typeNames = Object.keys(keyTypes) as KeyTypeName[]
+
+/** Every type with each of its algorithms and each use and flag alone: what a level tells apart. */
+function* everyKey(): Generator<LevelledKey> {
+  for (const type of typeNames) {
+    for (const name of algorithmsOf(type)) {
+      const { uses }: AlgorithmRow = algorithms[name]
+      for (const use of uses) {
+        for (const externalIv of [false, true]) {
+          for (const plaintextRelease of [false, true]) {
+            yield { type, algorithms: [name], uses: [use], externalIv, plaintextRelease }
+          }
+        }
+      }
+    }
+  }
+}
+
+function permits(level: SecurityLevel, key: LevelledKey, lengthBytes: number): boolean {
+  try {
+    assertLevelPermits(level, key, lengthBytes)
+    return true
+  } catch (error) {
+    assert(error instanceof HsmError)
+    return false
+  }
+}
+
+suite('the table of levels', () => {
+  test('a level permits no key that the level below it refuses', () => {
+    let compared = 0
+    for (const key of everyKey()) {
+      for (const lengthBytes of [14, 15, 16, 32]) {
+        const permitted = securityLevels.map((level) => permits(level, key, lengthBytes))
+        assert.deepEqual(permitted, permitted.toSorted().toReversed(), JSON.stringify(key))
+        compared += 1
+      }
+    }
+    assert(compared > 1_000)
+  })
+
+  test('a level asks for no less than the level below it', () => {
+    const order = ['none', 'role', 'identity', 'multi-factor']
+    const demands = securityLevels.map((level) => {
+      const profile = levelProfiles[level]
+      return [
+        profile.strengthBitsMin,
+        Number(profile.approvedOnly),
+        Number(!profile.externalIv),
+        Number(!profile.plaintextRelease),
+        Number(profile.hardwareEntropy),
+        order.indexOf(profile.authentication),
+        profile.loginFactorsMin,
+        profile.quorumMin,
+        profile.custodiansMin,
+        Number(profile.launcher),
+        -profile.seals.length,
+        Number(profile.freshness === 'required'),
+        Number(profile.selfTestHoursMax !== undefined),
+        ...Object.values(profile.tamper),
+      ]
+    })
+    for (const [index, demand] of demands.entries()) {
+      const below = demands[index - 1] ?? demand
+      assert(demand.every((value, position) => value >= (below[position] ?? Infinity)))
+    }
+  })
+
+  test('what an outsider, an application or storage can cause stops a module, and never zeroises it', () => {
+    const stopping = (Object.keys(tamperSignals) as TamperSignal[]).filter(
+      (signal) => tamperResponseMax(signal) === 1,
+    )
+    assert.deepEqual(stopping, [
+      'wall-hit',
+      'clock-back',
+      'state-back',
+      'record-broken',
+      'logins-failed',
+      'wrapped-keys-forged',
+      'canary-used',
+    ])
+    for (const level of securityLevels) {
+      for (const signal of Object.keys(tamperSignals) as TamperSignal[]) {
+        assert(levelProfiles[level].tamper[signal] <= tamperResponseMax(signal))
+      }
+    }
+  })
+
+  test('from level 2 a key that is permitted is approved', () => {
+    for (const key of everyKey()) {
+      for (const level of [2, 3, 4] as const) {
+        if (permits(level, key, 32)) assert(isApproved(key), JSON.stringify(key))
+      }
+    }
+  })
+})
+
+interface Refusal {
+  readonly level: SecurityLevel
+  readonly code: string
+  readonly key: ReturnType<typeof template>
+}
+
+const refused: readonly Refusal[] = [
+  { level: 2, code: 'ALGORITHM_NOT_SUPPORTED', key: aead('ChaCha20', 'ChaCha20-Poly1305') },
+  { level: 2, code: 'ALGORITHM_NOT_SUPPORTED', key: aead('AES-256', 'XAES-256-GCM') },
+  {
+    level: 2,
+    code: 'ALGORITHM_NOT_SUPPORTED',
+    key: template('secp256k1', ['ECDSA-SHA-256'], ['sign', 'verify']),
+  },
+  { level: 2, code: 'ALGORITHM_NOT_SUPPORTED', key: template('X25519', ['X25519'], ['agree']) },
+  {
+    level: 2,
+    code: 'ALGORITHM_NOT_SUPPORTED',
+    key: template('RSA-2048', ['RSAES-OAEP-SHA-1'], ['encrypt', 'decrypt']),
+  },
+  {
+    level: 2,
+    code: 'KEY_USE_NOT_PERMITTED',
+    key: { ...aead('AES-256', 'AES-256-GCM'), externalIv: true },
+  },
+  {
+    level: 3,
+    code: 'KEY_USE_NOT_PERMITTED',
+    key: { ...template('P-256', ['ECDH'], ['agree']), plaintextRelease: true },
+  },
+  {
+    level: 3,
+    code: 'KEY_TOO_WEAK',
+    key: template('RSA-2048', ['RSASSA-PSS-SHA-256'], ['sign', 'verify']),
+  },
+  {
+    level: 3,
+    code: 'KEY_TOO_WEAK',
+    key: {
+      ...template('generic-secret', ['HMAC-SHA-256'], ['mac', 'verifyMac']),
+      lengthBytes: 15,
+    },
+  },
+]
+
+function aead(type: KeyTypeName, name: 'ChaCha20-Poly1305' | 'XAES-256-GCM' | 'AES-256-GCM') {
+  return template(type, [name], ['encrypt', 'decrypt'])
+}
+
+/** Founding takes no level yet: the module is told here. */
+function setLevel({ module }: Caller, level: SecurityLevel): void {
+  Object.defineProperty(module, 'level', { value: level, configurable: true })
+}
+
+suite('the module holds its level', () => {
+  for (const { level, code, key } of refused) {
+    const flags = `${key.externalIv ? ' externalIv' : ''}${key.plaintextRelease ? ' release' : ''}`
+    test(`level ${level} refuses ${key.type} ${key.algorithms[0]}${flags}: ${code}`, async () => {
+      const caller = await Caller.founded()
+      const made = await generate(caller, key)
+      for (const each of securityLevels.filter((above) => above >= level)) {
+        setLevel(caller, each)
+        const reference = { key: newKeyId(), version: 1 }
+        const ask = { command: 'generateKey', arguments: { ...reference, template: key } }
+        await refuses(caller, code, ask)
+        await refuses(caller, code, useOf(made.reference, key.uses[0], made.wrapped))
+      }
+    })
+  }
+
+  test('a level that is as low as the key asks for makes and uses it', async () => {
+    const caller = await Caller.founded()
+    for (const level of securityLevels) {
+      setLevel(caller, level)
+      const { reference, wrapped } = await generate(
+        caller,
+        template('P-256', ['ECDSA-SHA-256'], ['sign', 'verify']),
+      )
+      await caller.ok(useOf(reference, 'sign', wrapped))
+    }
+  })
+
+  test('a public key of 112 bits verifies at every level, and signs at none above 2', () => {
+    const key = { type: 'RSA-2048', algorithms: ['RSASSA-PSS-SHA-256'] } as const
+    const flags = { externalIv: false, plaintextRelease: false }
+    const verified = securityLevels.map((level) =>
+      permits(level, { ...key, uses: ['verify'], ...flags }, 0),
+    )
+    const signed = securityLevels.map((level) =>
+      permits(level, { ...key, uses: ['sign', 'verify'], ...flags }, 0),
+    )
+    assert.deepEqual(verified, [true, true, true, true])
+    assert.deepEqual(signed, [true, true, false, false])
+  })
+})
+
+/** The first use of a key, well-formed, so that nothing but the level refuses it. */
+function useOf(
+  reference: { readonly key: string; readonly version: number },
+  use: KeyUse | undefined,
+  wrapped: Uint8Array,
+) {
+  const data = Buffer.alloc(16)
+  const inputs: Readonly<Partial<Record<KeyUse, Readonly<Record<string, Uint8Array>>>>> = {
+    sign: { data },
+    mac: { data },
+    encrypt: { plaintext: data },
+    agree: { peer: data },
+  }
+  assert(use && inputs[use])
+  return { command: use, arguments: reference, parts: { ...inputs[use], wrapped } }
+}

@@ -1,0 +1,211 @@
+/**
+ * Security levels 1 to 4: the profiles of a domain after FIPS 140-3 (ISO/IEC 19790), as one table that
+ * the module enforces. What each member comes from, and what no software can meet whatever stands here,
+ * is in docs/security-levels.md. A level is chosen at the founding; a higher number permits nothing that
+ * a lower one refuses, which a test holds.
+ */
+
+import { isApproved, type KeyProperties, protects, strengthBits } from './approved.ts'
+import { HsmError } from './contract/errors.ts'
+import type { KeyTemplate } from './contract/keys.ts'
+
+export const securityLevels = [1, 2, 3, 4] as const
+export type SecurityLevel = (typeof securityLevels)[number]
+
+/** How the module gets the domain root key back at start; a key file is for development domains. */
+export const profileSeals = ['key-file', 'passphrase', 'tpm', 'shares'] as const
+export type ProfileSeal = (typeof profileSeals)[number]
+
+/** 1: the module stops until an officer acknowledges it. 2: it zeroises. */
+export type TamperResponse = 1 | 2
+
+/** Who or what can bring a signal about, if everything else works. */
+export type TamperCause = 'outsider' | 'application' | 'storage' | 'host' | 'hardware' | 'officer'
+
+/** The signals of design section 4, and who can cause them. */
+export const tamperSignals = {
+  'source-changed': { cause: 'host' },
+  'debugger-attached': { cause: 'host' },
+  /** A system call outside of the wall's list: perhaps the end of a way in that began at the door. */
+  'wall-hit': { cause: 'application' },
+  /** Time comes by network, from whoever answers. */
+  'clock-back': { cause: 'outsider' },
+  'state-back': { cause: 'storage' },
+  'record-broken': { cause: 'storage' },
+  'entropy-failed': { cause: 'hardware' },
+  'logins-failed': { cause: 'outsider' },
+  'wrapped-keys-forged': { cause: 'storage' },
+  'canary-used': { cause: 'application' },
+  'chassis-opened': { cause: 'hardware' },
+  'temperature-outside': { cause: 'hardware' },
+  'voltage-outside': { cause: 'hardware' },
+  'officer-command': { cause: 'officer' },
+} as const satisfies Record<string, { readonly cause: TamperCause }>
+export type TamperSignal = keyof typeof tamperSignals
+
+/** Nobody gets to wipe a module with bad input: these never exceed level 1, at no security level. */
+const causesThatOnlyStop: readonly TamperCause[] = ['outsider', 'application', 'storage']
+
+/** The strongest response that a signal may have, whatever a domain asks for. */
+export function tamperResponseMax(signal: TamperSignal): TamperResponse {
+  return causesThatOnlyStop.includes(tamperSignals[signal].cause) ? 1 : 2
+}
+
+export interface LevelProfile {
+  /**
+   * Least strength in bits of a key that protects (SP 800-57 part 1 table 2). 112 is acceptable now and
+   * no longer after 2030 (SP 800-131A, SP 800-57 part 1 table 4); keys made today outlive that, and
+   * SP 800-152 asks 128 of systems for which levels 3 and 4 are meant.
+   */
+  readonly strengthBitsMin: 112 | 128
+  /** The same for keys that only verify, decrypt or unwrap: legacy use (SP 800-131A section 1.2.2). */
+  readonly legacyStrengthBitsMin: 112
+  /**
+   * False: keys of algorithms that are not approved exist, and are marked so (FIPS 140-3 IG 2.4.C).
+   * True: they cannot be made, imported, unwrapped or used.
+   */
+  readonly approvedOnly: boolean
+  /** IVs of the caller's choice are never approved (SP 800-38D section 8, IG C.H). */
+  readonly externalIv: boolean
+  /** Secrets in plaintext through the door: from level 3 a trusted channel is asked for (7.3). */
+  readonly plaintextRelease: boolean
+  /** A noise source in hardware has to work; below, timing jitter and the system's are enough. */
+  readonly hardwareEntropy: boolean
+  /** 7.4: nothing, by role, by identity, by identity with several factors. */
+  readonly authentication: 'none' | 'role' | 'identity' | 'multi-factor'
+  /** Independent factors of an officer's authentication. */
+  readonly loginFactorsMin: 0 | 1 | 2
+  /** Signatures of different people under what changes domain, people, rules, export and epochs. */
+  readonly quorumMin: 0 | 1 | 2
+  /** Shares of the root key that have to come together; 0: custodians are not needed. */
+  readonly custodiansMin: 0 | 2
+  /** The launcher checks source and Node against the signed manifest, under another user than the host. */
+  readonly launcher: boolean
+  readonly seals: readonly ProfileSeal[]
+  /** Required: without a peer, witness or TPM counter that confirms the last head, it does not serve. */
+  readonly freshness: 'warned' | 'required'
+  /** From level 3 without being asked (7.10): the longest time between two rounds. */
+  readonly selfTestHoursMax: 24 | undefined
+  readonly tamper: { readonly [signal in TamperSignal]: TamperResponse }
+}
+
+const stopAlways = {
+  'source-changed': 1,
+  'debugger-attached': 1,
+  'wall-hit': 1,
+  'clock-back': 1,
+  'state-back': 1,
+  'record-broken': 1,
+  // A broken source is a fault rather than an attack, and stopping already keeps its output in.
+  'entropy-failed': 1,
+  'logins-failed': 1,
+  'wrapped-keys-forged': 1,
+  'canary-used': 1,
+  'chassis-opened': 1,
+  'temperature-outside': 1,
+  'voltage-outside': 1,
+  // That is what the command is for.
+  'officer-command': 2,
+} as const
+
+/** 7.7 level 3: what opens the box or looks into the process zeroises. */
+const zeroiseOnEntry = {
+  ...stopAlways,
+  'source-changed': 2,
+  'debugger-attached': 2,
+  'chassis-opened': 2,
+} as const
+
+const level1: LevelProfile = {
+  strengthBitsMin: 112,
+  legacyStrengthBitsMin: 112,
+  approvedOnly: false,
+  externalIv: true,
+  plaintextRelease: true,
+  hardwareEntropy: false,
+  authentication: 'none',
+  loginFactorsMin: 0,
+  quorumMin: 0,
+  custodiansMin: 0,
+  launcher: false,
+  seals: ['key-file', 'passphrase', 'tpm', 'shares'],
+  freshness: 'warned',
+  selfTestHoursMax: undefined,
+  tamper: stopAlways,
+}
+
+const level2: LevelProfile = {
+  ...level1,
+  approvedOnly: true,
+  externalIv: false,
+  authentication: 'role',
+  loginFactorsMin: 1,
+  quorumMin: 1,
+  seals: ['passphrase', 'tpm', 'shares'],
+}
+
+const level3: LevelProfile = {
+  ...level2,
+  strengthBitsMin: 128,
+  plaintextRelease: false,
+  hardwareEntropy: true,
+  authentication: 'identity',
+  quorumMin: 2,
+  custodiansMin: 2,
+  launcher: true,
+  // A passphrase is one person who holds the whole root key: 7.9 asks for split knowledge.
+  seals: ['tpm', 'shares'],
+  freshness: 'required',
+  selfTestHoursMax: 24,
+  tamper: zeroiseOnEntry,
+}
+
+const level4: LevelProfile = {
+  ...level3,
+  authentication: 'multi-factor',
+  loginFactorsMin: 2,
+  // 7.7 level 4: environmental failure protection of both.
+  tamper: { ...zeroiseOnEntry, 'temperature-outside': 2, 'voltage-outside': 2 },
+}
+
+export const levelProfiles: { readonly [level in SecurityLevel]: LevelProfile } = {
+  1: level1,
+  2: level2,
+  3: level3,
+  4: level4,
+}
+
+/** What a level looks at in a key; a template and a key's attributes both have it. */
+export type LevelledKey = KeyProperties & Pick<KeyTemplate, 'plaintextRelease'>
+
+/**
+ * That a domain of this level may have a key like this: asked when it is made, imported, unwrapped,
+ * derived, and again when it is used, because a level can be raised: then of that one use, so that what
+ * was protected below can still be verified and decrypted.
+ * @param lengthBytes of a secret key
+ * @throws HsmError ALGORITHM_NOT_SUPPORTED, KEY_TOO_WEAK, KEY_USE_NOT_PERMITTED
+ */
+export function assertLevelPermits(
+  level: SecurityLevel,
+  key: LevelledKey,
+  lengthBytes: number,
+): void {
+  const profile = levelProfiles[level]
+  if (key.externalIv && protects(key) && !profile.externalIv) {
+    throw notPermitted(level, 'an IV from outside')
+  }
+  if (key.plaintextRelease && !profile.plaintextRelease) {
+    throw notPermitted(level, 'the release of secrets in plaintext')
+  }
+  if (profile.approvedOnly && !isApproved(key)) {
+    throw new HsmError('ALGORITHM_NOT_SUPPORTED', `level ${level} has approved algorithms only`)
+  }
+  const least = protects(key) ? profile.strengthBitsMin : profile.legacyStrengthBitsMin
+  if (strengthBits(key.type, lengthBytes) < least) {
+    throw new HsmError('KEY_TOO_WEAK', `level ${level} asks for ${least} bits of strength`)
+  }
+}
+
+function notPermitted(level: SecurityLevel, what: string): HsmError {
+  return new HsmError('KEY_USE_NOT_PERMITTED', `level ${level} does not permit ${what}`)
+}
