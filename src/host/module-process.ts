@@ -9,12 +9,14 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import path from 'node:path'
 import type { Duplex } from 'node:stream'
+import { zeroisedExitCode } from '../hsm/contract/limits.ts'
 
 /**
  * asked: it ended because its door was closed. bug: an assertion or an uncaught error. memory: V8 or the
- * kernel gave up on its memory. wall: it tried what the kernel was told to stop. killed: any other way.
+ * kernel gave up on its memory. wall: it tried what the kernel was told to stop. zeroised: it has overwritten
+ * its secrets, by command or because it was tampered with. killed: any other way.
  */
-export type EndKind = 'asked' | 'bug' | 'memory' | 'wall' | 'killed'
+export type EndKind = 'asked' | 'bug' | 'memory' | 'wall' | 'zeroised' | 'killed'
 
 export interface ModuleEnd {
   readonly kind: EndKind
@@ -99,6 +101,7 @@ export class ModuleProcess {
 
 function endKind(code: number | null, signal: NodeJS.Signals | null): EndKind {
   if (code === 0) return 'asked'
+  if (code === zeroisedExitCode) return 'zeroised'
   if (code !== null) return 'bug'
   if (signal === 'SIGABRT') return 'memory'
   return signal === 'SIGSYS' ? 'wall' : 'killed'

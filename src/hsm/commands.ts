@@ -1,19 +1,23 @@
 /**
  * Every command that the module answers: this table is the whole surface of the HSM. A command that is
  * not here does not exist. A row says in which states it may run, which parts it takes and how long they
- * may be, how its untrusted arguments become typed ones, and what it does; columns for roles and
- * approvals are empty, because the module authenticates its pipe alone. dispatch() is the only caller.
+ * may be, how its untrusted arguments become typed ones, under which rules of the domain it falls, and
+ * what it does. Any command may bring approvals. dispatch() is the only caller.
  */
 
+import { approvalsPart } from './approvals.ts'
+import * as domain from './commands/domain.ts'
 import * as keys from './commands/keys.ts'
 import * as life from './commands/life.ts'
 import type { AnyRow, Done, Parts, Row } from './commands/row.ts'
 import * as secrets from './commands/secrets.ts'
 import * as status from './commands/status.ts'
+import * as tamper from './commands/tamper.ts'
 import * as transportOfKeys from './commands/transport-of-keys.ts'
 import * as use from './commands/use.ts'
-import type { CommandName } from './contract/commands.ts'
-import { HsmError } from './contract/errors.ts'
+import type { CommandName, ModuleState } from './contract/commands.ts'
+import { HsmError, type HsmErrorCode } from './contract/errors.ts'
+import { runThroughGate } from './gate.ts'
 import type { Module } from './module.ts'
 import type { Maybe } from './primitives/implementation.ts'
 
@@ -26,6 +30,12 @@ export const commands: { readonly [N in CommandName]: Row<N> } = {
   unlock: life.unlock,
   lock: life.lock,
   addSeal: life.addSeal,
+  getChallenge: domain.getChallenge,
+  getDomainState: domain.getDomainState,
+  changeDomain: domain.changeDomain,
+  reportTamper: tamper.reportTamper,
+  acknowledgeTamper: tamper.acknowledgeTamper,
+  zeroise: tamper.zeroise,
   takeSnapshot: life.takeSnapshot,
   signHead: life.signHead,
   generateKey: keys.generateKey,
@@ -78,21 +88,28 @@ export function dispatch(module: Module, asked: Asked): Maybe<Done> {
     throw new HsmError('FRAME_INVALID', `${row.name} stands alone in its frame`)
   }
   assertParts(row, parts)
-  const done = row.run(module, row.parse(asked.arguments), parts)
+  const parsed = row.parse(asked.arguments)
+  const done = runThroughGate(module, { row, parsed, arguments: asked.arguments, parts })
   if (row.uses && done instanceof Promise) module.beginUse(done)
   return done
+}
+
+const codeOfState: Readonly<Partial<Record<ModuleState, HsmErrorCode>>> = {
+  failed: 'MODULE_FAILED',
+  tampered: 'MODULE_TAMPERED',
 }
 
 function assertState(module: Module, { name, states }: AnyRow): void {
   const { state } = module
   if (states.includes(state) && !module.isLocking) return
-  const code = state === 'failed' ? 'MODULE_FAILED' : 'MODULE_STATE_INVALID'
+  const code = codeOfState[state] ?? 'MODULE_STATE_INVALID'
   throw new HsmError(code, `${name} is not available while the module is ${state}`)
 }
 
 /** Every part is known and not too long, and none is missing. */
 function assertParts(row: AnyRow, parts: Parts): void {
   for (const name in parts) {
+    if (name === approvalsPart) continue
     if (!Object.hasOwn(row.parts, name)) {
       throw new HsmError('ARGUMENT_INVALID', `${row.name} takes no such part`)
     }

@@ -5,6 +5,7 @@
  * fewer people could sign than a rule wants would be closed for good.
  */
 
+import type { PersonAsked } from './contract/commands.ts'
 import {
   approvalsMax,
   type Custodians,
@@ -15,6 +16,7 @@ import {
   encodeDomainState,
   noPredecessor,
   type Person,
+  type PinVerifier,
   peopleMax,
   personRoles,
   type Rule,
@@ -24,9 +26,15 @@ import {
   securityLevels,
 } from './contract/domain-state.ts'
 import { HsmError } from './contract/errors.ts'
-import { type TamperResponse, type TamperSignal, tamperSignals } from './contract/tamper.ts'
+import {
+  type TamperResponse,
+  type TamperSignal,
+  tamperResponseMax,
+  tamperSignals,
+} from './contract/tamper.ts'
 import type { Domain } from './domain.ts'
 import type { StoredDomainState } from './ledger.ts'
+import { levelProfiles } from './levels.ts'
 import { parseBoolean, parseInteger, parseList, parseObject, type Untrusted } from './parse.ts'
 import { parsePerson, parseRole } from './people.ts'
 
@@ -95,8 +103,8 @@ export function parseTamper(value: unknown): DomainState['tamper'] {
   const given = names.filter((name) => untrusted[name] !== undefined)
   return Object.fromEntries(
     given.map((name) => {
-      const max = tamperSignals[name].capped ? 1 : 2
-      return [name, parseInteger(untrusted[name], { name, min: 0, max }) as TamperResponse]
+      const range = { name, min: 1, max: tamperResponseMax(name) }
+      return [name, parseInteger(untrusted[name], range) as TamperResponse]
     }),
   )
 }
@@ -125,8 +133,52 @@ export function foundDomainState(
 
 /** What a version may change; everything else follows from the one before it. */
 export type DomainChange = Partial<
-  Pick<DomainState, 'level' | 'people' | 'rules' | 'tamper' | 'custodians' | 'epoch' | 'members'>
->
+  Pick<DomainState, 'level' | 'rules' | 'tamper' | 'custodians' | 'epoch' | 'members'>
+> & { readonly people?: readonly (PersonAsked & { readonly pin?: PinVerifier | null })[] }
+
+const changeMembers = ['level', 'people', 'rules', 'tamper'] as const
+
+/** What people may ask for; custodians, epochs and members have commands of their own. @throws HsmError */
+export function parseDomainChange(value: unknown): DomainChange {
+  const untrusted = parseObject(value, changeMembers, 'change')
+  const { level, people, rules, tamper } = untrusted
+  const change: DomainChange = {
+    ...(level === undefined ? {} : { level: parseLevel(level) }),
+    ...(people === undefined ? {} : { people: parsePeople(people) }),
+    ...(rules === undefined ? {} : { rules: parseRules(rules) }),
+    ...(tamper === undefined ? {} : { tamper: parseTamper(tamper) }),
+  }
+  if (Object.keys(change).length === 0) throw invalid('a change that changes nothing')
+  return change
+}
+
+/**
+ * That no policy is weaker after the change: level, rules and responses to tampering protect the keys that
+ * were made under them.
+ * @throws HsmError RULES_NOT_MET
+ */
+export function assertNotWeaker(state: DomainState, change: DomainChange): void {
+  const { level = state.level, rules = state.rules, tamper = state.tamper } = change
+  if (level < state.level) throw weaker('the security level')
+  for (const [name, rule] of Object.entries(state.rules) as [RuleName, Rule][]) {
+    const next = rules[name]
+    const isWeaker =
+      !next ||
+      next.approvals < rule.approvals ||
+      next.roles.some((role) => !rule.roles.includes(role)) ||
+      (rule.excludeRequester && !next.excludeRequester)
+    if (isWeaker) throw weaker(`the rule ${name}`)
+  }
+  for (const signal of Object.keys(tamperSignals) as TamperSignal[]) {
+    const before = state.tamper[signal] ?? levelProfiles[state.level].tamper[signal]
+    const after = tamper[signal] ?? levelProfiles[level].tamper[signal]
+    if (after < before) throw weaker(`the response to ${signal}`)
+  }
+}
+
+function weaker(what: string): HsmError {
+  return new HsmError('RULES_NOT_MET', `${what} would become weaker than keys were made under`)
+}
 
 /** The version behind the one in force. @throws HsmError RULES_NOT_MET, ARGUMENT_INVALID when too long */
 export function nextDomainState(
@@ -135,9 +187,11 @@ export function nextDomainState(
   { change, time }: { readonly change: DomainChange; readonly time: number },
 ): StoredDomainState {
   const state = JSON.parse(before.statement) as DomainState
+  const people = change.people?.map((person) => withPin(person, state.people)) ?? state.people
   return signDomainState(domain, {
     ...state,
     ...change,
+    people,
     version: state.version + 1,
     predecessor: domainStateHash(Buffer.from(before.statement)),
     maker: domain.moduleId.toString('hex'),
@@ -145,8 +199,21 @@ export function nextDomainState(
   })
 }
 
+/** Who stays keeps the PIN, unless the key is another. */
+function withPin(
+  person: NonNullable<DomainChange['people']>[number],
+  before: readonly Person[],
+): Person {
+  const known = before.find(
+    ({ name, credential }) =>
+      name === person.name && credential.publicKey === person.credential.publicKey,
+  )
+  return { ...person, pin: person.pin ?? known?.pin ?? null }
+}
+
 function signDomainState(domain: Domain, state: DomainState): StoredDomainState {
   assertRulesCanBeMet(state)
+  assertLevel(state)
   const statement = encodeDomainState(state)
   if (statement.length > domainStateBytesMax) throw invalid('the domain state is too long')
   return {
@@ -171,6 +238,38 @@ export function assertRulesCanBeMet({
       throw new HsmError('RULES_NOT_MET', `the rule ${name} needs ${needed} people who may sign`)
     }
   }
+}
+
+/** What changes domain, people, rules, keys that leave, and epochs. */
+const rulesOfLevels: readonly RuleName[] = [
+  'officers',
+  'rules',
+  'export',
+  'restore',
+  'join',
+  'unlock',
+  'level',
+  'epoch',
+  'tamper',
+]
+
+/** That the domain has what its security level asks for. @throws HsmError LEVEL_NOT_PERMITTED */
+function assertLevel({ level, rules, custodians, development }: DomainState): void {
+  const { quorumMin, custodiansMin } = levelProfiles[level]
+  if (development && level > 1) throw notOfLevel(level, 'a domain that is not for development')
+  for (const name of rulesOfLevels) {
+    const approvals = rules[name]?.approvals ?? 0
+    if (approvals < quorumMin) {
+      throw notOfLevel(level, `the rule ${name} with ${quorumMin} approvals or more`)
+    }
+  }
+  if ((custodians?.threshold ?? 0) < custodiansMin) {
+    throw notOfLevel(level, `custodians, ${custodiansMin} or more to unlock`)
+  }
+}
+
+function notOfLevel(level: SecurityLevel, what: string): HsmError {
+  return new HsmError('LEVEL_NOT_PERMITTED', `security level ${level} asks for ${what}`)
 }
 
 function invalid(message: string): HsmError {

@@ -191,6 +191,13 @@ export class Domain implements Disposable {
     })
   }
 
+  /** Signs once more, by Ed25519, after the domain was disposed: what a zeroised module says last. */
+  lastSignature(): (statement: Uint8Array) => Buffer {
+    const key = this.#identityKey
+    if (!key) throw new TypeError('domain used after it was disposed')
+    return (statement) => sign(null, statement, key)
+  }
+
   /** HMAC-SHA-256 that only members of the domain can make: 32 bytes in hex. */
   stateMac(statement: Uint8Array): string {
     using key = derive(this.root, this.domainId, 'keyhold domain state v1', Buffer.alloc(0))

@@ -230,8 +230,7 @@ export function slowCommand(): { row: AnyRow; finish: () => void } {
   const row: AnyRow = {
     name: 'wait',
     states: ['uninitialised', 'operational'],
-    roles: [],
-    approvals: [],
+    rules: () => [],
     record: 'nothing',
     parts: {},
     parse: () => undefined,

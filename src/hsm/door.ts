@@ -27,8 +27,11 @@ const leavesWaitingMax = 512
 export interface DoorOptions {
   readonly module: Module
   readonly table: CommandTable
-  /** Called when the host closed the door, or everything was written behind the last answer. */
-  readonly ended: () => void
+  /**
+   * Called when the host closed the door, or everything was written behind the last answer; true when
+   * that is the end of a module which has zeroised itself.
+   */
+  readonly ended: (zeroised: boolean) => void
 }
 
 /** The door on an inherited descriptor, read into a buffer of its own that is overwritten at the end. */
@@ -42,9 +45,9 @@ export function openDoor(descriptor: number, options: DoorOptions): Door {
   }
   door = new Door(new Socket({ fd: descriptor, onread }), {
     ...options,
-    ended: () => {
+    ended: (zeroised) => {
       buffer.fill(0)
-      options.ended()
+      options.ended(zeroised)
     },
   })
   return door
@@ -63,7 +66,7 @@ export class Door {
   readonly #stream: Duplex
   readonly #module: Module
   readonly #table: CommandTable
-  readonly #ended: () => void
+  readonly #ended: (zeroised: boolean) => void
   readonly #reader: FrameReader
   readonly #outgoing: Outgoing
   readonly #pending = new Map<number, PendingFrame>()
@@ -76,6 +79,7 @@ export class Door {
   /** From the last answer on. */
   #isEnding = false
   #isClosed = false
+  #isZeroised = false
 
   constructor(stream: Duplex, { module, table, ended }: DoorOptions) {
     this.#stream = stream
@@ -87,7 +91,9 @@ export class Door {
       (frame) => this.#take(frame),
       (error) => this.#refuse(error, -1),
     )
-    this.#headTimer = setInterval(() => this.#signHeadIfDue(), headIntervalMs).unref()
+    this.#headTimer = setInterval(() => this.#tick(), headIntervalMs).unref()
+    // Behind the answer to the command that asked for it, if there is one.
+    module.tamper.onZeroised = (certificate) => setImmediate(() => this.#zeroised(certificate))
     // A host that is gone shows as the end; what could not be written to it is of no use to anybody.
     stream.on('error', () => undefined)
     stream.once('close', () => this.#close())
@@ -220,9 +226,25 @@ export class Door {
     this.#outgoing.add({ header, body: [], erase: false })
   }
 
+  #tick(): void {
+    this.#module.tamper.watchClock(performance.now())
+    this.#signHeadIfDue()
+  }
+
+  /** One last frame, and the end, whatever was begun. */
+  #zeroised(certificate: Uint8Array): void {
+    if (this.#isEnding) return
+    const group = this.#module.leaves.closeGroup()
+    const header = `{"id":0,"leaves":${group.length},"zeroised":${certificate.length}}`
+    this.#outgoing.add({ header, body: [group, certificate], erase: false })
+    this.#isEnding = true
+    this.#isZeroised = true
+    this.#outgoing.flush(() => this.#close())
+  }
+
   #signHeadIfDue(): void {
     const { opened } = this.#module
-    if (!opened?.record.headDue() || this.#isEnding) return
+    if (this.#isEnding || this.#module.tamper.isZeroised || !opened?.record.headDue()) return
     const note = Buffer.from(opened.record.signHead())
     const header = `{"id":0,"head":${note.length}}`
     this.#outgoing.add({ header, body: [note], erase: false })
@@ -233,7 +255,7 @@ export class Door {
     this.#isClosed = true
     this.#isEnding = true
     clearInterval(this.#headTimer)
-    this.#ended()
+    this.#ended(this.#isZeroised)
   }
 }
 

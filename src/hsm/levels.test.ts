@@ -12,18 +12,11 @@ import {
   type KeyUse,
   keyTypes,
 } from './contract/algorithms.ts'
+import { type SecurityLevel, securityLevels } from './contract/domain-state.ts'
 import { HsmError } from './contract/errors.ts'
+import { type TamperSignal, tamperResponseMax, tamperSignals } from './contract/tamper.ts'
 import { Caller, newKeyId, template } from './door.testing.ts'
-import {
-  assertLevelPermits,
-  type LevelledKey,
-  levelProfiles,
-  type SecurityLevel,
-  securityLevels,
-  type TamperSignal,
-  tamperResponseMax,
-  tamperSignals,
-} from './levels.ts'
+import { assertLevelPermits, type LevelledKey, levelProfiles } from './levels.ts'
 
 const typeNames = Object.keys(keyTypes) as KeyTypeName[]
 

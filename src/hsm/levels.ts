@@ -6,50 +6,14 @@
  */
 
 import { isApproved, type KeyProperties, protects, strengthBits } from './approved.ts'
+import type { SecurityLevel } from './contract/domain-state.ts'
 import { HsmError } from './contract/errors.ts'
 import type { KeyTemplate } from './contract/keys.ts'
-
-export const securityLevels = [1, 2, 3, 4] as const
-export type SecurityLevel = (typeof securityLevels)[number]
+import type { TamperResponse, TamperSignal } from './contract/tamper.ts'
 
 /** How the module gets the domain root key back at start; a key file is for development domains. */
 export const profileSeals = ['key-file', 'passphrase', 'tpm', 'shares'] as const
 export type ProfileSeal = (typeof profileSeals)[number]
-
-/** 1: the module stops until an officer acknowledges it. 2: it zeroises. */
-export type TamperResponse = 1 | 2
-
-/** Who or what can bring a signal about, if everything else works. */
-export type TamperCause = 'outsider' | 'application' | 'storage' | 'host' | 'hardware' | 'officer'
-
-/** The signals of design section 4, and who can cause them. */
-export const tamperSignals = {
-  'source-changed': { cause: 'host' },
-  'debugger-attached': { cause: 'host' },
-  /** A system call outside of the wall's list: perhaps the end of a way in that began at the door. */
-  'wall-hit': { cause: 'application' },
-  /** Time comes by network, from whoever answers. */
-  'clock-back': { cause: 'outsider' },
-  'state-back': { cause: 'storage' },
-  'record-broken': { cause: 'storage' },
-  'entropy-failed': { cause: 'hardware' },
-  'logins-failed': { cause: 'outsider' },
-  'wrapped-keys-forged': { cause: 'storage' },
-  'canary-used': { cause: 'application' },
-  'chassis-opened': { cause: 'hardware' },
-  'temperature-outside': { cause: 'hardware' },
-  'voltage-outside': { cause: 'hardware' },
-  'officer-command': { cause: 'officer' },
-} as const satisfies Record<string, { readonly cause: TamperCause }>
-export type TamperSignal = keyof typeof tamperSignals
-
-/** Nobody gets to wipe a module with bad input: these never exceed level 1, at no security level. */
-const causesThatOnlyStop: readonly TamperCause[] = ['outsider', 'application', 'storage']
-
-/** The strongest response that a signal may have, whatever a domain asks for. */
-export function tamperResponseMax(signal: TamperSignal): TamperResponse {
-  return causesThatOnlyStop.includes(tamperSignals[signal].cause) ? 1 : 2
-}
 
 export interface LevelProfile {
   /**

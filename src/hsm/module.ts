@@ -3,22 +3,27 @@
  *
  *   uninitialised ─ found ──▶ operational ─ lock ──▶ the end of the process
  *   uninitialised ─ stage ─▶ locked ─ unlock ─▶ operational
+ *   operational ─ a tamper signal ─▶ tampered ─ an officer ─▶ operational
+ *   operational, tampered ─ a tamper signal, an officer ─▶ zeroised: the end of the process
  *   any ─ a self-test that fails ─▶ failed
  *
  * The state is what is there, not a variable beside it. Nothing here knows frames or JSON.
  */
 
 import assert from 'node:assert/strict'
+import type { CheckedApprovals } from './approvals.ts'
+import { Challenges } from './challenges.ts'
 import type { ModuleState } from './contract/commands.ts'
+import type { SecurityLevel } from './contract/domain-state.ts'
 import { HsmError } from './contract/errors.ts'
 import { leavesUnstoredMax } from './contract/limits.ts'
 import { destroyedRevision } from './floor.ts'
 import { type LoadedKey, LoadedKeys } from './keys/loaded.ts'
 import { unwrap } from './keys/wrapped.ts'
-import type { SecurityLevel } from './levels.ts'
 import type { KeyReference } from './parse.ts'
 import { type Clock, type LeafSink, Prelude } from './record.ts'
 import { stateChange } from './state-change.ts'
+import { Tamper } from './tamper.ts'
 import type { TransportKey } from './transport.ts'
 import { type OpenModule, Staged } from './unlock.ts'
 
@@ -35,6 +40,12 @@ export class Module implements Disposable {
   readonly wall: string
   readonly keys = new LoadedKeys()
   readonly prelude: Prelude
+  readonly challenges = new Challenges()
+  /** Of the command that is being begun; it is asked in the same turn (`gate.ts`). */
+  approvals: CheckedApprovals | undefined
+  readonly tamper = new Tamper(this)
+  /** Of the sealed state, from no command: they go with the next answer. */
+  readonly changesWaiting: Uint8Array[] = []
   #staged = new Staged()
   #open: OpenModule | undefined
   #failure = ''
@@ -52,13 +63,17 @@ export class Module implements Disposable {
 
   get state(): ModuleState {
     if (this.#failure !== '') return 'failed'
-    if (this.#open && !this.#isLocking) return 'operational'
+    if (this.tamper.isZeroised) return 'uninitialised'
+    if (this.#open && !this.#isLocking) {
+      return this.#open.ledger.tamper ? 'tampered' : 'operational'
+    }
     return this.#isLocking || this.#staged.complete ? 'locked' : 'uninitialised'
   }
 
-  /** Why the state is failed; empty otherwise. */
-  get failure(): string {
-    return this.#failure
+  /** Why the state is failed or tampered; empty otherwise. */
+  get reason(): string {
+    const { tamper } = this.#open?.ledger ?? {}
+    return this.#failure || (tamper ? `${tamper.signal}: ${tamper.detail}` : '')
   }
 
   /** True from `lock` on: the module answers what it has begun, and ends. */
@@ -81,9 +96,9 @@ export class Module implements Disposable {
     return this.#open
   }
 
-  /** Of the domain; every domain that can be founded yet is of level 1. */
+  /** Of the domain; 1 before there is one. */
   get level(): SecurityLevel {
-    return 1
+    return this.#open?.ledger.domainState.level ?? 1
   }
 
   /** Where leaves go now. */
@@ -192,7 +207,7 @@ export class Module implements Disposable {
    */
   loadWrapped(reference: KeyReference, wrapped: Uint8Array): LoadedKey {
     this.#assertNotDestroyed(reference)
-    const unwrapped = unwrap(this.open.domain, wrapped)
+    const unwrapped = this.tamper.watchUnwrap(() => unwrap(this.open.domain, wrapped))
     using owned = new DisposableStack()
     owned.use(unwrapped.material)
     const { key, version, revision } = unwrapped.attributes

@@ -130,6 +130,11 @@ export class PendingFrame {
         changesBytes += sealed.length
       }
     }
+    for (const change of module.changesWaiting.splice(0)) {
+      const sealed = behindLength(module.open.sealedState.sealChange(change))
+      changes.push(sealed)
+      changesBytes += sealed.length
+    }
     const group = leaves.closeGroup()
     body.push(group, ...changes)
     let erase = false

@@ -9,7 +9,7 @@ import type { Parts } from './commands/row.ts'
 import type { Claim } from './contract/commands.ts'
 import { HsmError } from './contract/errors.ts'
 import type { Frame } from './contract/frame.ts'
-import { claimBytesMax, itemsMax } from './contract/limits.ts'
+import { claimBytesMax, commandNameLengthMax, itemsMax } from './contract/limits.ts'
 import { parseClaimText, type Untrusted } from './parse.ts'
 
 /** One command of a frame, not looked into. */
@@ -24,7 +24,6 @@ export interface Request {
   readonly items: readonly AskedItem[]
 }
 
-const commandLengthMax = 64
 /** No command has more. */
 const partsMax = 16
 const partNamePattern = /^[a-zA-Z]{1,32}$/
@@ -88,7 +87,7 @@ function parseItem(value: unknown, cut: Cut): AskedItem {
     }
   }
   const { command } = item
-  if (typeof command !== 'string' || command.length > commandLengthMax) {
+  if (typeof command !== 'string' || command.length > commandNameLengthMax) {
     throw invalid('the name of a command is a short text')
   }
   return {

@@ -8,8 +8,7 @@ await runModule({
     {
       name: 'bug',
       states: ['uninitialised'],
-      roles: [],
-      approvals: [],
+      rules: () => [],
       record: 'nothing',
       parts: {},
       parse: () => undefined,

@@ -7,6 +7,7 @@
 import type { AnyRow } from './commands/row.ts'
 import { commandTable } from './commands.ts'
 import { HsmError } from './contract/errors.ts'
+import { zeroisedExitCode } from './contract/limits.ts'
 import { openDoor } from './door.ts'
 import { Module } from './module.ts'
 import { systemClock } from './record.ts'
@@ -37,9 +38,9 @@ export async function runModule({ extraCommands = [] }: RunOptions = {}): Promis
   openDoor(doorDescriptor, {
     module,
     table,
-    ended: () => {
-      module[Symbol.dispose]()
-      process.exit(0)
+    ended: (zeroised) => {
+      if (!zeroised) module[Symbol.dispose]()
+      process.exit(zeroised ? zeroisedExitCode : 0)
     },
   })
 }

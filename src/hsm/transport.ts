@@ -24,11 +24,11 @@ import { Secret } from './secret.ts'
 
 const seedBytes = 32
 
-export class TransportKey {
+export class TransportKey implements Disposable {
   /** ML-KEM-768 encapsulation key (1184), then X25519 public key (32). */
   readonly publicKey: Buffer
-  readonly #mlKem: KeyObject
-  readonly #x25519: KeyObject
+  #mlKem: KeyObject | undefined
+  #x25519: KeyObject | undefined
 
   private constructor(mlKem: KeyObject, x25519: KeyObject) {
     this.#mlKem = mlKem
@@ -72,6 +72,7 @@ export class TransportKey {
 
   /** X-Wing's shared secret, which the caller erases. @throws Error for an X25519 key of small order */
   decapsulate(mlKemCiphertext: Uint8Array, x25519Ciphertext: Uint8Array): Buffer {
+    if (!this.#mlKem || !this.#x25519) throw new TypeError('transport key used after its end')
     const mlKem = decapsulate(this.#mlKem, mlKemCiphertext)
     const x25519 = diffieHellman({
       privateKey: this.#x25519,
@@ -82,6 +83,12 @@ export class TransportKey {
     mlKem.fill(0)
     x25519.fill(0)
     return shared
+  }
+
+  /** Lets go of both keys, which OpenSSL overwrites when the collector, or the end of the process, frees them. */
+  [Symbol.dispose](): void {
+    this.#mlKem = undefined
+    this.#x25519 = undefined
   }
 }
 

@@ -15,7 +15,7 @@ const { functions: libc } = dlopen(null, {
 
 function ending(name: string, run: () => never): AnyRow {
   return {
-    ...{ name, states: moduleStates, roles: [], approvals: [], record: 'nothing', parts: {} },
+    ...{ name, states: moduleStates, rules: () => [], record: 'nothing', parts: {} },
     parse: () => undefined,
     run,
   }

@@ -8,8 +8,7 @@ await runModule({
     {
       name: 'fail',
       states: moduleStates,
-      roles: [],
-      approvals: [],
+      rules: () => [],
       record: 'nothing',
       parts: {},
       parse: () => undefined,

@@ -17,6 +17,11 @@ const states: Readonly<Record<ModuleState, () => Promise<Caller>>> = {
   uninitialised: async () => new Caller(),
   locked: () => domain.lock(new Caller()),
   operational: () => domain.unlock(new Caller()),
+  tampered: async () => {
+    const caller = await domain.unlock(new Caller())
+    caller.module.tamper.signal('clock-back', 'by hand')
+    return caller
+  },
   failed: async () => {
     const caller = await domain.unlock(new Caller())
     caller.module.fail('by hand')
@@ -44,7 +49,7 @@ suite('commands and states', () => {
   test('what each command comes to in each state', async (t) => {
     const lines: string[] = []
     for (const name of commandTable().keys()) {
-      let line = name.padEnd(16)
+      let line = name.padEnd(18)
       for (const [state, open] of Object.entries(states)) {
         const caller = await open()
         assert.equal(caller.module.state, state)

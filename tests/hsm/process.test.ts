@@ -25,14 +25,26 @@ const names = Object.keys(commands) as CommandName[]
 /** After these, if they went well, a module is not what it was. */
 const changing: ReadonlySet<CommandName> = new Set([
   ...(['found', 'stage', 'unlock', 'lock', 'changeKey', 'destroyKey'] as const),
+  ...(['changeDomain', 'reportTamper', 'acknowledgeTamper', 'zeroise'] as const),
 ])
+
+/** What ends or stops a module, as it should. */
+const ending: ReadonlySet<string> = new Set(['lock', 'reportTamper', 'zeroise'])
+const refusals: Readonly<Partial<Record<ModuleState, string>>> = {
+  failed: 'MODULE_FAILED',
+  tampered: 'MODULE_TAMPERED',
+}
 
 const domain = await MatrixDomain.found()
 
 async function openIn(state: ModuleState): Promise<ProcessCaller> {
   const caller = await ProcessCaller.start()
   if (state === 'locked') await domain.lock(caller)
-  if (state === 'operational' || state === 'failed') await domain.unlock(caller)
+  if (['operational', 'tampered', 'failed'].includes(state)) await domain.unlock(caller)
+  if (state === 'tampered') {
+    const signal = { signal: 'clock-back', detail: 'by hand' }
+    await caller.ok({ command: 'reportTamper', arguments: signal })
+  }
   if (state === 'failed') await caller.ok({ command: 'fail' })
   return caller
 }
@@ -51,12 +63,14 @@ suite('commands of a real module', () => {
         const before = await standing(caller)
         assert.equal(before.state, state)
         const { error } = await caller.one({ command: name, ...domain.asks(caller)[name] })
-        const refusal = state === 'failed' ? 'MODULE_FAILED' : 'MODULE_STATE_INVALID'
+        const refusal = refusals[state] ?? 'MODULE_STATE_INVALID'
         const expected = commands[name].states.includes(state) ? undefined : refusal
         assert.equal(error?.code, expected, `${name}: ${error?.message}`)
         if (error) assert.deepEqual(await standing(caller), before, `${name}: invariant 11`)
         if (error || !changing.has(name)) continue
         if (name === 'lock') assert.equal((await caller.ended).kind, 'asked')
+        if (name === 'zeroise')
+          assert.equal((await caller.ended).kind, 'zeroised', JSON.stringify(await caller.ended))
         await caller[Symbol.asyncDispose]()
         caller = await openIn(state)
       }
@@ -95,7 +109,7 @@ suite('any bytes into a real module', () => {
 
   test('invariant 9: a request for any command with any of its bytes changed', async () => {
     await using caller = await openIn('operational')
-    const asked = Object.entries(domain.asks(caller)).filter(([name]) => name !== 'lock')
+    const asked = Object.entries(domain.asks(caller)).filter(([name]) => !ending.has(name))
     const asks = asked.map(([command, ask]): Ask => ({ command, ...ask }))
     const change = fc.record({ at: fc.nat(), to: fc.integer({ min: 0, max: 255 }) })
     const changes = fc.array(change, { minLength: 1, maxLength: 4 })

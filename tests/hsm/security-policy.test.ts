@@ -9,7 +9,7 @@ import { moduleStates } from '../../src/hsm/contract/commands.ts'
 
 test('the services of src/hsm/README.md are the command table', () => {
   const file = path.join(import.meta.dirname, '../../src/hsm/README.md')
-  const rows = readFileSync(file, 'utf8').matchAll(/^\| `(\w+)` \| ([ULOF ]+) \|/gm)
+  const rows = readFileSync(file, 'utf8').matchAll(/^\| `(\w+)` \| ([ULOTF ]+) \|/gm)
   const written = Array.from(rows, ([, name, states]) => `${name}: ${states}`)
   const table = Array.from(commandTable().values(), ({ name, states }) => {
     const letters = moduleStates.filter((state) => states.includes(state))

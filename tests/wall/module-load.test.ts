@@ -17,11 +17,15 @@ import { ProcessCaller } from '../hsm/process-caller.ts'
 const loadMs = process.env.KEYHOLD_LONG ? 600_000 : 3_000
 const callersAtATime = 8
 
-/** `lock` ends it, and after these two the keys of the domain are not what they were. */
-const last: ReadonlySet<CommandName> = new Set(['lock', 'changeKey', 'destroyKey'])
+/** These end or stop it, and after the last two the keys of the domain are not what they were. */
+const last: ReadonlySet<CommandName> = new Set([
+  ...(['lock', 'reportTamper', 'zeroise', 'changeKey', 'destroyKey'] as const),
+])
 const names = (Object.keys(commands) as CommandName[]).filter((name) => !last.has(name))
 /** Refused, which is work as well. */
-const refused: ReadonlySet<CommandName> = new Set(['found', 'stage', 'unlock'])
+const refused: ReadonlySet<CommandName> = new Set([
+  ...(['found', 'stage', 'unlock', 'acknowledgeTamper'] as const),
+])
 /** One at a time; the next caller is told so. */
 const busy: ReadonlySet<string> = new Set(['MODULE_BUSY'])
 

@@ -24,7 +24,7 @@ import { wrap, wrappedKeyBytesMax } from '../keys/wrapped.ts'
 import { assertLevelPermits } from '../levels.ts'
 import type { Module } from '../module.ts'
 import { type KeyReference, parseChoice, parseKeyReference, parseObject } from '../parse.ts'
-import { command, type Done, keyBytesMax, unrestricted } from './row.ts'
+import { command, type Done, keyBytesMax, underRule, unrestricted } from './row.ts'
 
 const operational = ['operational'] as const
 const importedClasses = ['secret', 'private', 'public'] as const
@@ -146,7 +146,7 @@ export const raiseFloor = command({
 export const destroyKey = command({
   name: 'destroyKey',
   states: operational,
-  ...unrestricted,
+  ...underRule('destroy'),
   record: 'key',
   parts: {},
   parse: parseReference,

@@ -279,7 +279,7 @@ suite('an operational module', () => {
       caller.module.fail('self-test failed: by hand')
       assert.equal((await answer).items[0]?.error?.code, 'MODULE_FAILED')
       assert.equal(caller.module.opened, undefined)
-      assert.equal(caller.module.failure, 'self-test failed: by hand')
+      assert.equal(caller.module.reason, 'self-test failed: by hand')
     }
   })
 
@@ -288,7 +288,7 @@ suite('an operational module', () => {
     const failing = () => Promise.reject(new HsmError('MODULE_FAILED', 'self-test failed: one'))
     await assert.rejects(module.move(failing), { code: 'MODULE_FAILED' })
     assert.equal(module.state, 'failed')
-    assert.equal(module.failure, 'self-test failed: one')
+    assert.equal(module.reason, 'self-test failed: one')
     const other = new Caller()
     const refusing = () => Promise.reject(new HsmError('SEAL_INVALID', 'not this one'))
     await assert.rejects(other.module.move(refusing), { code: 'SEAL_INVALID' })

@@ -11,7 +11,7 @@ import { foundDomainState, foundingWithoutPeople } from '../domain-state.ts'
 import { parseBoolean, parseChoice, parseInteger, parseNothing, parseObject } from '../parse.ts'
 import { makeSeal, openSeal, sealBytes } from '../seals.ts'
 import { foundState, openState, type StagedKind } from '../unlock.ts'
-import { command, unrestricted } from './row.ts'
+import { command, underRule, unrestricted } from './row.ts'
 
 const sealKinds: readonly SealKind[] = ['passphrase', 'key-file']
 const stagedKinds: readonly StagedKind[] = [
@@ -24,6 +24,8 @@ const stagedKinds: readonly StagedKind[] = [
 ]
 const sealedSecret = { bytesMax: sealSecretBytesMax + transportOverheadBytes }
 const operational = ['operational'] as const
+/** A module that was stopped still keeps its record and its state. */
+const whileOpen = ['operational', 'tampered'] as const
 /** As many pieces as the largest floor makes, and room. */
 const piecesMax = 1_024
 
@@ -101,7 +103,7 @@ export const unlock = command({
 /** Keys are gone at once, the domain when everything that was begun is answered. */
 export const lock = command({
   name: 'lock',
-  states: operational,
+  states: whileOpen,
   ...unrestricted,
   alone: true,
   record: 'nothing',
@@ -116,7 +118,7 @@ export const lock = command({
 export const addSeal = command({
   name: 'addSeal',
   states: operational,
-  ...unrestricted,
+  ...underRule('unlock'),
   alone: true,
   record: 'nothing',
   parts: { secret: sealedSecret },
@@ -131,7 +133,7 @@ export const addSeal = command({
 /** Alone, because changes that are sealed later belong to the new generation. */
 export const takeSnapshot = command({
   name: 'takeSnapshot',
-  states: operational,
+  states: whileOpen,
   ...unrestricted,
   alone: true,
   record: 'nothing',
@@ -149,7 +151,7 @@ export const takeSnapshot = command({
 /** Alone, because the chain of the groups that follow begins at the head. */
 export const signHead = command({
   name: 'signHead',
-  states: operational,
+  states: whileOpen,
   ...unrestricted,
   alone: true,
   record: 'nothing',

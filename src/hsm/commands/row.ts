@@ -4,6 +4,7 @@
  */
 
 import type { CommandName, Commands, ModuleState } from '../contract/commands.ts'
+import type { RuleName } from '../contract/domain-state.ts'
 import type { LoadedKey } from '../keys/loaded.ts'
 import type { Module } from '../module.ts'
 import type { Maybe } from '../primitives/implementation.ts'
@@ -49,17 +50,14 @@ export interface Done<Result = object, Answer = object> {
   readonly last?: true
 }
 
-/** Who may ask, and whose approval it needs: none yet, the module authenticates its pipe alone. */
-type NoneYet = readonly never[]
-
 interface Rule {
   readonly states: readonly ModuleState[]
-  readonly roles: NoneYet
-  readonly approvals: NoneYet
   /** True: the only command of its frame, because its place in the order of answers matters. */
   readonly alone?: true
   /** True: it works with a loaded key, and so a destruction waits until it is done. */
   readonly uses?: true
+  /** True: it makes the next version of the domain state, whose predecessor binds its approvals. */
+  readonly changesState?: true
   /** What its leaf says besides command, outcome, claim and digest. */
   readonly record: 'key' | 'nothing'
 }
@@ -70,6 +68,8 @@ export interface Row<N extends CommandName, A = Commands[N]['arguments']> extend
   readonly parts: PartRules<Commands[N]['parts']>
   /** Strict. @throws HsmError ARGUMENT_INVALID, ALGORITHM_NOT_SUPPORTED and what templates refuse */
   parse(untrusted: unknown): A
+  /** The rules of the domain that it falls under, as far as the domain has them. */
+  rules(args: A): readonly RuleName[]
   run(
     module: Module,
     args: A,
@@ -82,6 +82,7 @@ export interface AnyRow extends Rule {
   readonly name: string
   readonly parts: Readonly<Record<string, PartRule>>
   parse(untrusted: unknown): unknown
+  rules(args: unknown): readonly RuleName[]
   run(module: Module, args: unknown, parts: unknown): Maybe<Done>
 }
 
@@ -92,5 +93,11 @@ export function command<N extends CommandName, A extends Commands[N]['arguments'
   return row
 }
 
-/** What no role and no approval restricts yet. */
-export const unrestricted = { roles: [], approvals: [] } as const satisfies Partial<Rule>
+/** Under no rule of the domain. */
+export const unrestricted = { rules: (): readonly RuleName[] => [] }
+
+/** Under this rule, where the domain has it. */
+export function underRule(name: RuleName): { readonly rules: () => readonly RuleName[] } {
+  const names = [name]
+  return { rules: () => names }
+}

@@ -39,7 +39,7 @@ export const selfTest = command({
 
 export const getTransportKey = command({
   name: 'getTransportKey',
-  states: ['uninitialised', 'locked', 'operational'],
+  states: ['uninitialised', 'locked', 'operational', 'tampered'],
   ...unrestricted,
   record: 'nothing',
   parts: {},
@@ -53,7 +53,7 @@ function statusOf(module: Module) {
   const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage()
   return {
     state: module.state,
-    reason: module.failure,
+    reason: module.reason,
     moduleId: domain?.moduleId.toString('hex') ?? '',
     domainId: domain?.domainId.toString('hex') ?? '',
     identityKey: domain?.identityPublicKey.toString('hex') ?? '',

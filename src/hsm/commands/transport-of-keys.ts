@@ -12,7 +12,7 @@ import { KeyMaterial } from '../keys/material.ts'
 import { type KeyReference, parseChoice, parseKeyReference, parseObject } from '../parse.ts'
 import type { Encrypted } from '../primitives/implementation.ts'
 import { newKey } from './keys.ts'
-import { command, ivBytesMax, keyBytesMax, unrestricted } from './row.ts'
+import { command, ivBytesMax, keyBytesMax, underRule, unrestricted } from './row.ts'
 import {
   parseUseMembers,
   permitUse,
@@ -33,7 +33,7 @@ const unwrapMembers = useMembers(['into'])
 export const wrapKey = command({
   name: 'wrapKey',
   states: operational,
-  ...unrestricted,
+  ...underRule('export'),
   uses: true,
   record: 'key',
   parts: { wrapped: wrappedPart, targetWrapped: wrappedPart },

@@ -9,6 +9,7 @@ import { algorithmFor, type Implementation } from '../algorithms.ts'
 import type { AlgorithmName, KeyUse } from '../contract/algorithms.ts'
 import { HsmError } from '../contract/errors.ts'
 import type { KeyAttributes } from '../contract/keys.ts'
+import { assertUseApproved } from '../gate.ts'
 import { assertUse } from '../keys/attributes.ts'
 import type { KeyMaterial } from '../keys/material.ts'
 import { wrappedKeyBytesMax } from '../keys/wrapped.ts'
@@ -71,7 +72,12 @@ export function permitUse<O extends Operation>(
 ): PermittedUse<O> {
   const { attributes, material } = module.key(args, wrapped)
   const algorithm = assertUse(attributes, use, args.algorithm, module.now())
-  assertLevelPermits(module.level, { ...attributes, uses: [use] }, material.secretBytes)
+  // Level 1 permits every key that there is.
+  if (module.level > 1) {
+    assertLevelPermits(module.level, { ...attributes, uses: [use] }, material.secretBytes)
+  }
+  assertUseApproved(module, attributes)
+  if (attributes.canary) module.tamper.canaryUsed(attributes)
   const operation = algorithmFor(algorithm, attributes.type)[name]
   assert(operation, `${algorithm} lacks ${name}, which its row in the contract promises`)
   return { attributes, material, operation }

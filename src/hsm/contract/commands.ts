@@ -5,10 +5,18 @@
  */
 
 import type { AlgorithmName } from './algorithms.ts'
+import type { Credential, DomainState, PersonRole, SecurityLevel } from './domain-state.ts'
 import type { HsmErrorCode } from './errors.ts'
 import type { KeyAttributes, KeyChange, KeyTemplate } from './keys.ts'
+import type { TamperResponse, TamperSignal } from './tamper.ts'
 
-export const moduleStates = ['uninitialised', 'locked', 'operational', 'failed'] as const
+export const moduleStates = [
+  'uninitialised',
+  'locked',
+  'operational',
+  'tampered',
+  'failed',
+] as const
 export type ModuleState = (typeof moduleStates)[number]
 
 /** What the caller says of who asked; until sessions exist it is the manager's word. */
@@ -50,6 +58,8 @@ export type AnswerHeader =
       readonly items: readonly AnswerItem[]
     }
   | { readonly id: 0; readonly head: number }
+  /** The last frame, of a module that has zeroised itself: the group of leaves, and the certificate. */
+  | { readonly id: 0; readonly leaves: number; readonly zeroised: number }
   /** The frame with this id, or (-1) one whose id could not be read, was refused as a whole. */
   | {
       readonly id: number
@@ -109,7 +119,7 @@ type SecretParts = { readonly wrapped?: Uint8Array; readonly secret?: Uint8Array
 
 export interface ModuleStatus {
   readonly state: ModuleState
-  /** Why the state is failed; empty otherwise. */
+  /** Why the state is failed or tampered; empty otherwise. */
   readonly reason: string
   readonly moduleId: string
   readonly domainId: string
@@ -127,6 +137,21 @@ export interface ModuleStatus {
   readonly freshness: 'none'
   readonly version: string
   readonly node: string
+}
+
+/** A person as somebody else names him: without a PIN. */
+export interface PersonAsked {
+  readonly name: string
+  readonly roles: readonly PersonRole[]
+  readonly credential: Credential
+}
+
+/** What is left out stays. People are given whole: who is not in the list is one no longer. */
+export interface DomainChangeAsked {
+  readonly level?: SecurityLevel
+  readonly people?: readonly PersonAsked[]
+  readonly rules?: DomainState['rules']
+  readonly tamper?: DomainState['tamper']
 }
 
 export type SealKind = 'passphrase' | 'key-file'
@@ -171,6 +196,40 @@ export interface Commands {
     result: None
     answer: { seal: Uint8Array }
   }
+  /** For approvals of this command, or secrets that go with it: good once, here, until the restart. */
+  getChallenge: {
+    arguments: { command: string }
+    parts: None
+    result: { challenge: string; expires: number }
+    answer: None
+  }
+  /** The version in force: JSON of statement and signature. */
+  getDomainState: {
+    arguments: None
+    parts: None
+    result: { version: number; hash: string }
+    answer: { state: Uint8Array }
+  }
+  /**
+   * The next version of the domain state. What weakens a policy is refused.
+   */
+  changeDomain: {
+    arguments: { change: DomainChangeAsked }
+    parts: None
+    result: { version: number; hash: string }
+    answer: { state: Uint8Array }
+  }
+  /** What the host has seen, of the signals that it can see. */
+  reportTamper: {
+    arguments: { signal: TamperSignal; detail: string }
+    parts: None
+    result: { response: TamperResponse }
+    answer: None
+  }
+  /** Back to operational. */
+  acknowledgeTamper: { arguments: None; parts: None; result: None; answer: None }
+  /** Overwrites all secrets. The frame `zeroised` follows the answer, and then the end. */
+  zeroise: { arguments: { reason: string }; parts: None; result: None; answer: None }
   /** Piece 0 freezes a new generation: later sealed changes belong to it. */
   takeSnapshot: {
     arguments: { piece: number }

@@ -27,3 +27,7 @@ export const randomBytesMax = 64 * 1024
 export const sealSecretBytesMax = 1_024
 /** Commands that the module answers before it is unlocked, whose leaves it has to remember. */
 export const preludeLeavesMax = 4_096
+/** Of a command, in characters. */
+export const commandNameLengthMax = 64
+/** With which a module ends that has zeroised itself: whoever started it removes its sealed state. */
+export const zeroisedExitCode = 86

@@ -1,0 +1,84 @@
+/**
+ * What the domain's rules put in front of a command: it runs when every rule that it falls under is met
+ * by approvals that came with it (`approvals.ts`). A challenge is used up by the command that it was
+ * issued for; if that changes nothing, it stays open, so that a step that failed can be repeated.
+ */
+
+import { approvalsPart, assertRule, type CheckedApprovals, checkApprovals } from './approvals.ts'
+import type { AnyRow, Done, Parts } from './commands/row.ts'
+import type { Rule } from './contract/domain-state.ts'
+import { HsmError } from './contract/errors.ts'
+import type { KeyAttributes } from './contract/keys.ts'
+import type { Module } from './module.ts'
+import type { Maybe } from './primitives/implementation.ts'
+
+/** One command, its arguments parsed and as they came. */
+export interface Passing {
+  readonly row: AnyRow
+  readonly parsed: unknown
+  readonly arguments: unknown
+  readonly parts: Parts
+}
+
+/**
+ * Runs the command if the rules are met.
+ * @throws HsmError APPROVALS_MISSING, APPROVAL_INVALID, CHALLENGE_INVALID, and what the command throws
+ */
+export function runThroughGate(module: Module, passing: Passing): Maybe<Done> {
+  const { row, parsed, parts } = passing
+  const { opened } = module
+  const run = () => row.run(module, parsed, parts)
+  if (!opened) {
+    if (approvalsPart in parts) {
+      throw new HsmError('ARGUMENT_INVALID', 'nobody approves before there is a domain')
+    }
+    return run()
+  }
+  const { rules } = opened.ledger.domainState
+  const checked = approvalsPart in parts ? check(module, passing) : undefined
+  for (const name of row.rules(parsed)) {
+    const rule = rules[name]
+    if (rule) assertRule(name, rule, checked)
+  }
+  if (!checked) return run()
+  return runOnce(module, checked, run)
+}
+
+function check(module: Module, { row, arguments: args, parts }: Passing) {
+  const { domain, ledger } = module.open
+  const now = module.now()
+  return checkApprovals({
+    ...{ domain, now, parts, command: row.name, arguments: args },
+    stored: ledger.signedDomainState,
+    state: ledger.domainState,
+    changesState: row.changesState === true,
+    assertChallenge: (challenge) => module.challenges.assertOpen(challenge, row.name, now),
+  })
+}
+
+/** With the challenge taken meanwhile, and given back if the command comes to nothing. */
+function runOnce(module: Module, checked: CheckedApprovals, run: () => Maybe<Done>): Maybe<Done> {
+  const giveBack = module.challenges.take(checked.terms.challenge)
+  module.approvals = checked
+  try {
+    const done = run()
+    if (done instanceof Promise) done.catch(giveBack)
+    return done
+  } catch (error) {
+    giveBack()
+    throw error
+  } finally {
+    module.approvals = undefined
+  }
+}
+
+/** Who may sign a use that a key wants approved: whoever works with keys, or decides about them. */
+const useRule: Omit<Rule, 'approvals'> = { roles: ['officer', 'operator'], excludeRequester: false }
+
+/**
+ * That a key which wants its uses approved has the approvals of the command that is being begun.
+ * @throws HsmError APPROVALS_MISSING
+ */
+export function assertUseApproved(module: Module, { approvals }: KeyAttributes): void {
+  if (approvals > 0) assertRule('use', { ...useRule, approvals }, module.approvals)
+}
