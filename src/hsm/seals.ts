@@ -11,6 +11,7 @@ import { type Argon2Parameters, argon2, hkdfSync } from 'node:crypto'
 import type { SealKind } from './contract/commands.ts'
 import { HsmError } from './contract/errors.ts'
 import { sealSecretBytesMax } from './contract/limits.ts'
+import type { Argon2idCost } from './contract/passphrase-key.ts'
 import { randomBytes } from './random.ts'
 import { SealingKey, sealingOverheadBytes } from './sealing.ts'
 import { Secret } from './secret.ts'
@@ -35,12 +36,6 @@ const kinds = {
   passphrase: { number: 1, secretBytesMin: passphraseBytesMin },
   'key-file': { number: 2, secretBytesMin: keyFileBytesMin },
 } as const satisfies Record<SealKind, object>
-
-interface Argon2idCost {
-  readonly memoryKib: number
-  readonly passes: number
-  readonly lanes: number
-}
 
 /** What a new passphrase seal costs to open, and the bounds of what is accepted from an old one. */
 const cost: Argon2idCost = { memoryKib: 32 * 1024, passes: 4, lanes: 1 }
@@ -144,7 +139,15 @@ async function sealKey(kind: SealKind, secret: Secret, header: Buffer): Promise<
 let argon2idRuns = false
 let argon2idTested = false
 
-async function argon2idKey(secret: Secret, salt: Buffer, stretch: Argon2idCost): Promise<Secret> {
+/**
+ * 32 bytes, for whoever keeps something under a passphrase.
+ * @throws HsmError MODULE_BUSY while another passphrase is being worked on, MODULE_FAILED
+ */
+export async function argon2idKey(
+  secret: Secret,
+  salt: Buffer,
+  stretch: Argon2idCost,
+): Promise<Secret> {
   if (argon2idRuns) throw new HsmError('MODULE_BUSY', 'another passphrase is being worked on')
   argon2idRuns = true
   try {

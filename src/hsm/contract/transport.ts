@@ -1,7 +1,8 @@
 /**
  * Sealing a secret to a module's transport key, from outside: X-Wing (X25519 with ML-KEM-768,
  * draft-connolly-cfrg-xwing-kem) and then AES-256-GCM under a key that is used once. What is sealed
- * binds its purpose, so that an imported key cannot be passed off as a passphrase.
+ * binds its purpose, so that an imported key cannot be passed off as a passphrase, and what the purpose
+ * says stands around it (a challenge, the header of a share).
  *
  *   0x01 || ML-KEM-768 ciphertext (1088) || X25519 public key (32) || GCM ciphertext || tag (16)
  */
@@ -23,7 +24,8 @@ import { HsmError } from './errors.ts'
 export const transportPublicKeyBytes = 1184 + 32
 const kemCiphertextBytes = 1088
 export const transportOverheadBytes = 1 + kemCiphertextBytes + 32 + 16
-export type TransportPurpose = 'import key' | 'seal secret'
+export type TransportPurpose = 'import key' | 'seal secret' | 'custodian share' | 'offered share'
+const noContext = new Uint8Array()
 
 const xWingLabel = Buffer.from([0x5c, 0x2e, 0x2f, 0x2f, 0x5e, 0x5c])
 
@@ -50,6 +52,7 @@ export function sealToTransportKey(
   publicKey: Uint8Array,
   purpose: TransportPurpose,
   secret: Uint8Array,
+  context: Uint8Array = noContext,
 ): Buffer {
   if (publicKey.length !== transportPublicKeyBytes) {
     throw new HsmError('ARGUMENT_INVALID', 'not a transport key')
@@ -75,6 +78,7 @@ export function sealToTransportKey(
   })
   const key = contentKey(shared, purpose)
   const cipher = createCipheriv('aes-256-gcm', key, Buffer.alloc(12))
+  if (context.length > 0) cipher.setAAD(context)
   const sealed = Buffer.concat([
     Buffer.from([1]),
     ciphertext,
@@ -92,6 +96,7 @@ export function openSealed(
   sealed: Uint8Array,
   purpose: TransportPurpose,
   decapsulate: (mlKemCiphertext: Uint8Array, x25519Ciphertext: Uint8Array) => Buffer,
+  context: Uint8Array = noContext,
 ): Buffer {
   if (sealed.length < transportOverheadBytes || sealed[0] !== 1) throw invalid()
   const mlKemCiphertext = sealed.subarray(1, 1 + kemCiphertextBytes)
@@ -105,6 +110,7 @@ export function openSealed(
   }
   const key = contentKey(shared, purpose)
   const decipher = createDecipheriv('aes-256-gcm', key, Buffer.alloc(12))
+  if (context.length > 0) decipher.setAAD(context)
   shared.fill(0)
   key.fill(0)
   const opened = Buffer.allocUnsafeSlow(body.length - 16)
