@@ -29,7 +29,7 @@ const mayImportPackage: Readonly<Record<string, readonly string[]>> = {
   'src/encodings': ['@peculiar/x509', 'asn1js', 'reflect-metadata'],
   'src/protocols/rest': ['fastify', 'zod'],
   'src/server': ['fastify', 'zod'],
-  'src/cli': ['commander', '@clack/prompts', 'zod'],
+  'src/cli': ['commander', '@clack/prompts', 'zod', 'qrcode-generator'],
 }
 
 /** The node: modules that the module may use; none of them opens a file, a socket or a process. */

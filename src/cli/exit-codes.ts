@@ -23,7 +23,7 @@ const meanings = {
   done: 'done; for verify: valid',
   refused: 'refused by the server, or failed',
   usage: 'the command was not understood',
-  notValid: 'verify, mac --check: not valid; record verify: the record is broken',
+  notValid: 'verify, mac --check, share: not valid; record verify: the record is broken',
   noInput: 'an input file is missing or cannot be read',
   unavailable: 'no server, no module, or too much to do; try again',
   internal: 'a bug: please report it',
@@ -49,6 +49,7 @@ const byCode: Readonly<Record<string, keyof typeof exitCodes>> = {
   OVERLOADED: 'unavailable',
   RECORD_BROKEN: 'notValid',
   SERVER_UNREACHABLE: 'unavailable',
+  SHARE_INVALID: 'notValid',
   TOKEN_INVALID: 'accessDenied',
   USAGE: 'usage',
 }
@@ -73,6 +74,8 @@ const advice: Readonly<Record<string, string>> = {
   OVERLOADED: 'try again in a moment',
   PRECONDITION_FAILED: 'somebody changed it in the meantime: look again, then repeat the command',
   RECORD_BROKEN: 'keep the data folder as it is and find out who changed it',
+  SHARE_INVALID:
+    'give the passphrase or the key file of this very share, or get a fresh copy of it',
   SERVER_UNREACHABLE: 'start the server with npm start',
   TOKEN_INVALID: 'the token has ended or was revoked; ask an administrator for another one',
   USAGE: 'add --help to see how the command is used',

@@ -9,6 +9,7 @@ import { Command, CommanderError } from 'commander'
 import { addAccessCommands } from './commands/access.ts'
 import { addAliasCommands } from './commands/aliases.ts'
 import { addBenchCommand } from './commands/bench.ts'
+import { addCustodianCommands } from './commands/custodian.ts'
 import { addFileCommands } from './commands/files.ts'
 import { addIdentityCommands } from './commands/identities.ts'
 import { addKeyCommands } from './commands/keys.ts'
@@ -17,6 +18,7 @@ import { addMacCommand } from './commands/mac.ts'
 import { addRandomCommand } from './commands/random.ts'
 import { addRecordCommands } from './commands/record.ts'
 import { addServeCommand } from './commands/serve.ts'
+import { addShareCommands } from './commands/share.ts'
 import { addStatusCommand } from './commands/status.ts'
 import { addTourCommand } from './commands/tour.ts'
 import { exitCodes, exitCodesText } from './exit-codes.ts'
@@ -48,6 +50,8 @@ function makeProgram(): Command {
   addIdentityCommands(program)
   addAccessCommands(program)
   addRecordCommands(program)
+  addCustodianCommands(program)
+  addShareCommands(program)
   addBenchCommand(program)
   program.addHelpText('afterAll', ({ command }) =>
     command === program ? `\n${exitCodesText()}` : '\nExit codes: keyhold --help\n',

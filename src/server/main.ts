@@ -6,6 +6,7 @@
 
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
+import type { Terminal } from '../client/passphrase.ts'
 import { HostError, type HostErrorCode, messageOf } from '../host/errors.ts'
 import { type Host, openHost } from '../host/host.ts'
 import { bootstrap } from '../kms/access/bootstrap.ts'
@@ -24,7 +25,7 @@ import {
   usage,
 } from './configuration.ts'
 import { createLog, type Log } from './log.ts'
-import { sealSecret, type Terminal } from './seal-secret.ts'
+import { sealSecret } from './seal-secret.ts'
 import { type ServerCertificate, serverCertificate } from './tls.ts'
 
 /** How long everything together may take to stop. */

@@ -24,6 +24,8 @@ const commands = [
   'roles',
   'grants',
   'record',
+  'custodian',
+  'share',
   'bench',
 ]
 

@@ -154,6 +154,14 @@ export function describeShare(file: Uint8Array): ShareDescription {
   return { ...place, protection, check, keyDigest }
 }
 
+/** How long the file is that begins like this; undefined when no share does. */
+export function shareFileBytes(start: Uint8Array): number | undefined {
+  const names = Object.keys(protections) as ShareProtection[]
+  const protection = names.find((name) => protections[name].number === start[5])
+  const isShare = magic.equals(start.subarray(0, 4)) && start[4] === version
+  return protection && isShare ? protections[protection].bytes : undefined
+}
+
 interface ParsedShare {
   readonly bytes: Buffer
   readonly place: SharePlace
@@ -167,8 +175,7 @@ function parseShare(file: Uint8Array): ParsedShare {
   const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength)
   const names = Object.keys(protections) as ShareProtection[]
   const protection = names.find((name) => protections[name].number === bytes[5])
-  if (!protection || bytes.length !== protections[protection].bytes) throw notAShare()
-  if (!magic.equals(bytes.subarray(0, 4)) || bytes[4] !== version) throw notAShare()
+  if (!protection || bytes.length !== shareFileBytes(bytes)) throw notAShare()
   const place = decodePlace(bytes.subarray(placeStart, checkStart))
   const costs = bytes.subarray(costStart, saltStart)
   const cost = protection === 'passphrase' ? decodeCost(costs) : undefined
