@@ -23,7 +23,7 @@ const meanings = {
   done: 'done; for verify: valid',
   refused: 'refused by the server, or failed',
   usage: 'the command was not understood',
-  notValid: 'verify, mac --check, share: not valid; record verify: the record is broken',
+  notValid: 'verify, mac --check, share: not valid; record verify, attest verify: broken',
   noInput: 'an input file is missing or cannot be read',
   unavailable: 'no server, no module, or too much to do; try again',
   internal: 'a bug: please report it',
@@ -36,6 +36,7 @@ const meanings = {
 /** Codes that do not end with 1. */
 const byCode: Readonly<Record<string, keyof typeof exitCodes>> = {
   ACCESS_DENIED: 'accessDenied',
+  ATTESTATION_INVALID: 'notValid',
   CONFIGURATION_INVALID: 'configuration',
   CONFIGURATION_MISSING: 'configuration',
   FILE_EXISTS: 'cannotCreate',
@@ -58,6 +59,7 @@ const byCode: Readonly<Record<string, keyof typeof exitCodes>> = {
 const advice: Readonly<Record<string, string>> = {
   ACCESS_DENIED:
     'ask an administrator: keyhold roles set IDENTITY ROLE…, keyhold grants add KEY IDENTITY OPERATION…',
+  ATTESTATION_INVALID: 'trust nothing that it says; ask for a fresh one: keyhold attest',
   CIPHERTEXT_INVALID: 'check the key, and give the same --context as for encryption',
   CONFIGURATION_INVALID: 'repair the file, or name another data folder with --data',
   CONFIGURATION_MISSING: 'start the server with npm start, or name its data folder with --data',

@@ -8,6 +8,7 @@ import path from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { addAccessCommands } from './commands/access.ts'
 import { addAliasCommands } from './commands/aliases.ts'
+import { addAttestCommands, addDomainStatementCommand } from './commands/attest.ts'
 import { addBenchCommand } from './commands/bench.ts'
 import { addCustodianCommands } from './commands/custodian.ts'
 import { addFileCommands } from './commands/files.ts'
@@ -52,6 +53,8 @@ function makeProgram(): Command {
   addRecordCommands(program)
   addCustodianCommands(program)
   addShareCommands(program)
+  addAttestCommands(program)
+  addDomainStatementCommand(program.command('domain').summary('the security domain'))
   addBenchCommand(program)
   program.addHelpText('afterAll', ({ command }) =>
     command === program ? `\n${exitCodesText()}` : '\nExit codes: keyhold --help\n',

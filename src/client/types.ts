@@ -175,6 +175,7 @@ export type ErrorCode =
   | 'APPROVALS_MISSING'
   | 'APPROVAL_INVALID'
   | 'ARGUMENT_INVALID'
+  | 'ATTESTATION_INVALID'
   | 'BODY_INVALID'
   | 'BODY_NOT_EXPECTED'
   | 'BODY_TOO_LARGE'
@@ -484,6 +485,11 @@ export type SignResult = {
   readonly algorithm: AlgorithmName
 }
 
+export type SignedStatement = {
+  readonly signatures: { readonly ed25519: string; readonly mlDsa65: string }
+  readonly statement: Readonly<Record<string, unknown>>
+}
+
 export type Token = {
   readonly id: string
   readonly identity: string
@@ -570,6 +576,17 @@ export interface Api {
     readonly answer: {
       readonly items: readonly ({ readonly result: AgreeResult } | { readonly error: ItemError })[]
     }
+  }
+  attestKey: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly query: { readonly nonce: string; readonly version?: number | undefined }
+    }
+    readonly answer: SignedStatement
+  }
+  attestModule: {
+    readonly request: { readonly query: { readonly nonce: string } }
+    readonly answer: SignedStatement
   }
   cancelDestruction: {
     readonly request: { readonly path: { readonly namespace: string; readonly key: string } }
@@ -718,6 +735,7 @@ export interface Api {
       )[]
     }
   }
+  getDomainStatement: { readonly request: object; readonly answer: SignedStatement }
   getHealth: { readonly request: object; readonly answer: { readonly status: 'ok' } }
   getIdentity: {
     readonly request: { readonly path: { readonly identity: string } }

@@ -51,10 +51,15 @@ export class ModuleProcess {
   readonly #child: ChildProcess
   #output = Buffer.alloc(0)
 
-  /** @param entry the first file of stage two, if it is not to be the module's own */
-  constructor(entry?: string) {
+  /**
+   * @param entry the first file of stage two, if it is not to be the module's own
+   * @param sourceManifest SHA-256 in hex of the manifest that the source was checked against
+   */
+  constructor(entry?: string, sourceManifest?: string) {
     const stageOne = path.join(moduleFolder, 'start.ts')
-    const child = spawn(process.execPath, [...flags, stageOne, ...(entry ? [entry] : [])], {
+    const manifest = sourceManifest ? [`--source-manifest=${sourceManifest}`] : []
+    const given = [...(entry ? [entry] : []), ...manifest]
+    const child = spawn(process.execPath, [...flags, stageOne, ...given], {
       env: {},
       cwd: '/',
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],

@@ -6,6 +6,7 @@
  */
 
 import { approvalsPart } from './approvals.ts'
+import * as attest from './commands/attest.ts'
 import * as domain from './commands/domain.ts'
 import * as keys from './commands/keys.ts'
 import * as life from './commands/life.ts'
@@ -38,6 +39,9 @@ export const commands: { readonly [N in CommandName]: Row<N> } = {
   zeroise: tamper.zeroise,
   takeSnapshot: life.takeSnapshot,
   signHead: life.signHead,
+  attest: attest.attest,
+  attestKey: attest.attestKey,
+  getDomainStatement: attest.getDomainStatement,
   generateKey: keys.generateKey,
   importKey: keys.importKey,
   loadKey: keys.loadKey,

@@ -13,6 +13,7 @@
 import assert from 'node:assert/strict'
 import type { CheckedApprovals } from './approvals.ts'
 import { Challenges } from './challenges.ts'
+import { sourceUnverified } from './contract/attestation.ts'
 import type { ModuleState } from './contract/commands.ts'
 import type { SecurityLevel } from './contract/domain-state.ts'
 import { HsmError } from './contract/errors.ts'
@@ -32,12 +33,17 @@ export interface ModuleOptions {
   readonly transport: TransportKey
   /** What status says of the wall. */
   readonly wall: string
+  /** What attestations say of the source (attestation.ts). */
+  readonly sourceManifest?: string
 }
 
 export class Module implements Disposable {
   readonly clock: Clock
   readonly transport: TransportKey
   readonly wall: string
+  readonly sourceManifest: string
+  /** Known answers that were met since the start. */
+  selfTestsPassed = 0
   readonly keys = new LoadedKeys()
   readonly prelude: Prelude
   readonly challenges = new Challenges()
@@ -54,10 +60,11 @@ export class Module implements Disposable {
   #isMoving = false
   readonly #usesBegun = new Set<Promise<unknown>>()
 
-  constructor({ clock, transport, wall }: ModuleOptions) {
+  constructor({ clock, transport, wall, sourceManifest = sourceUnverified }: ModuleOptions) {
     this.clock = clock
     this.transport = transport
     this.wall = wall
+    this.sourceManifest = sourceManifest
     this.prelude = new Prelude(clock)
   }
 

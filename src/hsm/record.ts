@@ -115,6 +115,11 @@ export class ModuleRecord implements LeafSink {
     return this.#tree.size + this.#open.length
   }
 
+  /** Over the closed groups, not signed. */
+  get head(): { readonly size: number; readonly root: Buffer } {
+    return { size: this.#tree.size, root: this.#tree.root() }
+  }
+
   /** Number of leaves that the host has durably, by its own word. */
   get storedSize(): number {
     return this.#storedSize

@@ -4,6 +4,7 @@
  * a bug it says where, in one line, and ends with 1. It prints nothing else, ever.
  */
 
+import { sourceManifestOf } from './attestation.ts'
 import type { AnyRow } from './commands/row.ts'
 import { commandTable } from './commands.ts'
 import { HsmError } from './contract/errors.ts'
@@ -30,10 +31,12 @@ export async function runModule({ extraCommands = [] }: RunOptions = {}): Promis
   process.on('uncaughtException', (error) => endWithBug(error, stderr))
   const table = commandTable(extraCommands)
   await startWorker()
-  const failure = await failureAtStart()
+  const { failure, passed } = await testAtStart()
   const transport = TransportKey.generate()
   const { summary } = await raiseWall()
-  const module = new Module({ clock: systemClock, transport, wall: summary })
+  const sourceManifest = sourceManifestOf(process.argv.slice(2))
+  const module = new Module({ clock: systemClock, transport, wall: summary, sourceManifest })
+  module.selfTestsPassed = passed
   if (failure !== '') module.fail(failure)
   openDoor(doorDescriptor, {
     module,
@@ -45,13 +48,12 @@ export async function runModule({ extraCommands = [] }: RunOptions = {}): Promis
   })
 }
 
-/** Which self-test was not met; empty when all were. */
-async function failureAtStart(): Promise<string> {
+/** How many self-tests were met, and which was not; empty when all were. */
+async function testAtStart(): Promise<{ readonly passed: number; readonly failure: string }> {
   try {
-    await runSelfTests(startTests)
-    return ''
+    return { passed: await runSelfTests(startTests), failure: '' }
   } catch (error) {
-    if (error instanceof HsmError) return error.message
+    if (error instanceof HsmError) return { passed: 0, failure: error.message }
     throw error
   }
 }

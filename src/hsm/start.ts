@@ -4,15 +4,20 @@
  * Node again. Stage two, with the code of the module, never has a ring and raises the rest (`wall.ts`).
  *
  * The host starts it with the permission model, native functions and this folder to read, and the door
- * as descriptor 3. Arguments: the entry of stage two (default: the module), then flags for Node, which
- * tests use. Whoever starts the module decides what code it is; this program adds no trust.
+ * as descriptor 3. Arguments: the entry of stage two (default: the module), flags for Node, which tests
+ * use, and `--source-manifest=` with the digest of the manifest that the source was checked against, which
+ * goes on to the module (attestation.ts). Whoever starts the module decides what code it is; this program adds no trust.
  */
 
 import { execute, filterSystemCalls, forbidNewPrivileges } from './native.ts'
 import { ioUringFilter } from './wall-filter.ts'
 
 const moduleFolder = import.meta.dirname
-const [entry = `${moduleFolder}/main.ts`, ...furtherFlags] = process.argv.slice(2)
+const isForModule = (argument: string) => argument.startsWith('--source-manifest=')
+const given = process.argv.slice(2)
+const [entry = `${moduleFolder}/main.ts`, ...furtherFlags] = given.filter(
+  (argument) => !isForModule(argument),
+)
 
 /** 64 MiB: half for one Argon2id of 32 MiB, half for private keys. */
 const secureHeapBytes = 64 * 1024 * 1024
@@ -39,4 +44,5 @@ execute(process.execPath, [
   '--disable-warning=SecurityWarning',
   ...furtherFlags,
   entry,
+  ...given.filter(isForModule),
 ])

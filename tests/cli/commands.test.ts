@@ -232,4 +232,26 @@ suite('commands', { timeout: 240_000 }, () => {
     const left = await itemsOf('keys', 'list', '--prefix', 'bench-', '--state', 'active')
     assert.deepEqual(left, [])
   })
+
+  test('attest and domain statement: into files, to standard output, and checked', async () => {
+    await desk.ok(['domain', 'statement', '--output', 'domain.json'])
+    const made = await desk.json(['attest', '--output', 'module.json', '--nonce', 'ab'.repeat(16)])
+    assert.equal(made.file, 'module.json')
+    const { stdout, stderr } = await desk.ok(['attest'])
+    writeFileSync(desk.file('printed.json'), stdout)
+    const nonce = /^nonce ([0-9a-f]{64})$/m.exec(stderr)?.[1] ?? ''
+    const verify = ['attest', 'verify', '--domain', 'domain.json']
+    await desk.ok([...verify, 'printed.json', '--nonce', nonce])
+    const said = await desk.json([...verify, 'module.json', '--nonce', 'AB'.repeat(16)])
+    assert.equal(said.level, 1)
+    await desk.ok(['attest', '--key', 'k1', '--key-version', '1', '--output', 'key.json'])
+    assert.match((await desk.ok([...verify, 'key.json'])).stdout, /^type +private P-256/m)
+    await desk.refused([...verify, 'module.json', '--nonce', nonce], 3, 'ATTESTATION_INVALID')
+    await desk.refused(['attest', '--nonce', 'abcd'], 2, 'USAGE')
+    await desk.refused(['attest', '--key-version', '1'], 2, 'USAGE')
+    await desk.refused(['attest', '--key', 'none'], 1, 'KEY_NOT_FOUND')
+    await desk.refused(['attest', '--key', 'k1', '--key-version', '99'], 1, 'VERSION_NOT_FOUND')
+    await desk.refused(['attest', 'verify', 'module.json'], 2, 'USAGE')
+    await desk.refused(['attest', '--output', 'module.json'], 73, 'FILE_EXISTS')
+  })
 })

@@ -20,6 +20,7 @@ type Asks = Readonly<Record<CommandName, Omit<Ask, 'command'>>>
 
 const secret = Buffer.alloc(32, 7)
 const data = Buffer.from('hello')
+const nonce = 'aa'.repeat(16)
 const release = { plaintextRelease: true }
 const templates = {
   p256,
@@ -126,6 +127,9 @@ export class MatrixDomain {
       addSeal: { arguments: { seal: 'key-file' }, parts: { secret: sealed } },
       takeSnapshot: { arguments: { piece: 0 } },
       signHead: {},
+      attest: { arguments: { nonce } },
+      attestKey: { ...loaded, arguments: { ...signing.reference, nonce } },
+      getDomainStatement: {},
       generateKey: { arguments: { ...fresh, template: p256 } },
       importKey: {
         arguments: into,

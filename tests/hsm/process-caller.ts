@@ -14,7 +14,7 @@ import {
 } from '../../src/hsm/door.testing.ts'
 
 export class ProcessCaller implements AsyncDisposable {
-  readonly #process = new ModuleProcess(path.join(import.meta.dirname, 'entry.ts'))
+  readonly #process: ModuleProcess
   /** Everything that came back. */
   readonly frames: Frame[] = []
   #transportKey: Uint8Array = new Uint8Array()
@@ -22,7 +22,8 @@ export class ProcessCaller implements AsyncDisposable {
   readonly #waiting = new Map<unknown, (frame: Frame) => void>()
   #end: ModuleEnd | undefined
 
-  private constructor() {
+  private constructor(sourceManifest?: string) {
+    this.#process = new ModuleProcess(path.join(import.meta.dirname, 'entry.ts'), sourceManifest)
     const reader = new FrameReader(
       (frame) => this.#take(frame),
       (error) => assert.fail(error),
@@ -33,8 +34,8 @@ export class ProcessCaller implements AsyncDisposable {
     })
   }
 
-  static async start(): Promise<ProcessCaller> {
-    const caller = new ProcessCaller()
+  static async start(sourceManifest?: string): Promise<ProcessCaller> {
+    const caller = new ProcessCaller(sourceManifest)
     const { publicKey } = (await caller.ok({ command: 'getTransportKey' })).parts
     assert(publicKey)
     caller.#transportKey = publicKey

@@ -136,3 +136,17 @@ suite('any bytes into a real module', () => {
     }
   })
 })
+
+test('what it was started with as the digest of its source, a real module attests', async () => {
+  for (const digest of ['0f'.repeat(32), undefined]) {
+    await using caller = await ProcessCaller.start(digest)
+    await domain.unlock(caller)
+    const ask = { command: 'attest', arguments: { nonce: '0f'.repeat(16) } }
+    const { statement } = JSON.parse(
+      Buffer.from((await caller.ok(ask)).parts.attestation ?? []).toString(),
+    )
+    assert.equal(statement.software.sourceManifest, digest ?? 'unverified')
+    assert(statement.selfTests.passed >= 10)
+    assert.match(statement.wall, /kernel filter/)
+  }
+})

@@ -18,6 +18,7 @@ export interface Prepared {
 type Parameters = Readonly<Record<string, string>>
 interface Wish extends Omit<Prepared, 'path'> {
   readonly parameters?: Parameters
+  readonly query?: string
 }
 
 /** Keys of each kind, with grants for them, and valid inputs for each of their uses. */
@@ -87,13 +88,13 @@ export async function prepareRequest(
   stock: Stock,
   route: Route,
 ): Promise<Prepared> {
-  const { parameters = {}, ...rest } = await wishFor(installation, stock, route)
+  const { parameters = {}, query = '', ...rest } = await wishFor(installation, stock, route)
   const path = route.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
     const value = { namespace, ...parameters }[name]
     assert(value !== undefined, `${route.name}: no ${name}`)
     return value
   })
-  return { path, ...rest }
+  return { path: `${path}${query}`, ...rest }
 }
 
 async function wishFor(installation: Installation, stock: Stock, route: Route): Promise<Wish> {
@@ -147,6 +148,7 @@ const withAlias: Wisher = async ({ server }, { keys }) => {
 }
 
 const nothingMore: Wisher = async () => ({})
+const nonce = `?nonce=${'aa'.repeat(16)}`
 const readKey: Wisher = async (_, { keys }) => ({ parameters: { key: String(keys.sign) } })
 
 const wishes: Readonly<Record<string, Wisher>> = {
@@ -208,6 +210,8 @@ const wishes: Readonly<Record<string, Wisher>> = {
   }),
   removeAlias: withAlias,
   listAliases: nothingMore,
+  attestModule: async () => ({ query: nonce }),
+  attestKey: async (_, { keys }) => ({ parameters: { key: String(keys.sign) }, query: nonce }),
   random: async () => ({ body: { lengthBytes: 16 } }),
   randomBatch: async () => ({ body: { items: [{ lengthBytes: 16 }] } }),
 }

@@ -1,13 +1,12 @@
 /** Commands that tell what the module is, in every state in which it answers at all. */
 
+import { moduleVersion } from '../attestation.ts'
 import { moduleStates } from '../contract/commands.ts'
 import { HsmError } from '../contract/errors.ts'
 import type { Module } from '../module.ts'
 import { parseNothing } from '../parse.ts'
 import { runSelfTests } from '../self-tests.ts'
 import { command, unrestricted } from './row.ts'
-
-const moduleVersion = '0.1.0'
 
 export const getStatus = command({
   name: 'getStatus',
@@ -29,7 +28,9 @@ export const selfTest = command({
   parse: parseNothing,
   run: async (module) => {
     try {
-      return { result: { tests: await runSelfTests() }, parts: {} }
+      const tests = await runSelfTests()
+      module.selfTestsPassed += tests
+      return { result: { tests }, parts: {} }
     } catch (error) {
       if (error instanceof HsmError && error.code === 'MODULE_FAILED') module.fail(error.message)
       throw error

@@ -240,6 +240,27 @@ export interface Commands {
   /** The signed note of the record as it is now. */
   signHead: { arguments: None; parts: None; result: { size: number }; answer: { note: Uint8Array } }
 
+  /** The signed files of contract/attestation.ts; the nonce in lower-case hex, 16 to 64 bytes. */
+  attest: {
+    arguments: { nonce: string }
+    parts: None
+    result: None
+    answer: { attestation: Uint8Array }
+  }
+  attestKey: {
+    arguments: KeyArguments & { nonce: string }
+    parts: { wrapped?: Uint8Array }
+    result: None
+    answer: { attestation: Uint8Array }
+  }
+  /** What outsiders pin: members and people of the domain, signed by this member. */
+  getDomainStatement: {
+    arguments: None
+    parts: None
+    result: None
+    answer: { statement: Uint8Array }
+  }
+
   generateKey: {
     arguments: KeyArguments & { template: KeyTemplate }
     parts: None

@@ -31,11 +31,14 @@ export const permissions = [
   'keys:schedule-destruction',
   'keys:cancel-destruction',
   'keys:destroy',
+  'keys:attest',
   'aliases:set',
   'aliases:remove',
   'random:generate',
   'transport-key:read',
   'record:read',
+  'attestation:read',
+  'domain:read',
   'status:read',
 ] as const
 
@@ -67,6 +70,8 @@ export const permissionsByRole = {
     'grants:read',
     'grants:create',
     'grants:remove',
+    'attestation:read',
+    'domain:read',
     'status:read',
   ],
   'security-officer': [
@@ -78,7 +83,10 @@ export const permissionsByRole = {
     'keys:schedule-destruction',
     'keys:cancel-destruction',
     'keys:destroy',
+    'keys:attest',
     'transport-key:read',
+    'attestation:read',
+    'domain:read',
     'status:read',
   ],
   operator: [
@@ -92,6 +100,7 @@ export const permissionsByRole = {
     'aliases:set',
     'aliases:remove',
     'random:generate',
+    'domain:read',
     'status:read',
   ],
   auditor: [
@@ -101,7 +110,10 @@ export const permissionsByRole = {
     'roles:read',
     'grants:read',
     'keys:read',
+    'keys:attest',
     'record:read',
+    'attestation:read',
+    'domain:read',
     'status:read',
   ],
   application: ['keys:read-granted', 'random:generate'],

@@ -52,6 +52,7 @@ export const problems = {
   APPROVALS_MISSING: row(403, 'Approvals are missing'),
   APPROVAL_INVALID: row(403, 'Approval is not valid'),
   ARGUMENT_INVALID: row(400, 'Invalid argument'),
+  ATTESTATION_INVALID: row(422, 'Attestation is not valid'),
   BODY_INVALID: row(400, 'Invalid body'),
   BODY_NOT_EXPECTED: row(400, 'No body expected'),
   BODY_TOO_LARGE: row(413, 'Body too large'),
