@@ -1,13 +1,14 @@
 /**
  * Attestations as a stranger checks them: the statement is cut out of the file's bytes, and the system's
- * openssl verifies the Ed25519 signature over it with the key that the domain's statement names. Then
- * the same files go through `./keyhold attest verify` in a folder that knows no server.
+ * openssl verifies the Ed25519 signature over it, and @noble/post-quantum the ML-DSA-65 signature, with the
+ * keys that the domain's statement names. Then the same files go through `./keyhold attest verify` in a folder that knows no server.
  */
 
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, suite, test } from 'node:test'
+import { ml_dsa65 } from '@noble/post-quantum/ml-dsa.js'
 import { keyhold } from '../cli/keyhold.ts'
 import { keysPath } from '../rest/people.ts'
 import { Bench } from './openssl.ts'
@@ -25,6 +26,7 @@ after(() => bench?.[Symbol.asyncDispose]())
 interface Cut {
   readonly statement: Buffer
   readonly ed25519: Buffer
+  readonly mlDsa65: Buffer
   readonly member: { readonly ed25519: string; readonly mlDsa65: string }
 }
 
@@ -38,6 +40,7 @@ function cut(file: string, domain: string): Cut {
   return {
     statement: Buffer.from(statement),
     ed25519: Buffer.from(signatures.ed25519, 'base64'),
+    mlDsa65: Buffer.from(signatures.mlDsa65, 'base64'),
     member: members.find((each: { module: string }) => each.module === (module ?? maker)),
   }
 }
@@ -46,6 +49,10 @@ function opensslAccepts({ statement, ed25519, member }: Cut): boolean {
   const der = bench.file(Buffer.from(spkiPrefix + member.ed25519, 'hex'))
   const files = ['-inkey', der, '-in', bench.file(statement), '-sigfile', bench.file(ed25519)]
   return bench.accepts(['pkeyutl', '-verify', '-pubin', '-keyform', 'DER', '-rawin', ...files])
+}
+
+function nobleAccepts({ statement, mlDsa65, member }: Cut): boolean {
+  return ml_dsa65.verify(mlDsa65, statement, Buffer.from(member.mlDsa65, 'hex'))
 }
 
 async function fetched(): Promise<Readonly<Record<string, string>>> {
@@ -59,14 +66,16 @@ async function fetched(): Promise<Readonly<Record<string, string>>> {
 }
 
 suite('attestations', { timeout: 60_000 }, () => {
-  test('openssl verifies the Ed25519 signature of each, and of none that was altered', async () => {
+  test('both signatures of each verify outside, and of none that was altered', async () => {
     const files = await fetched()
     for (const [name, file] of Object.entries(files)) {
       const whole = cut(file, files.domain ?? '')
       assert(opensslAccepts(whole), name)
+      assert(nobleAccepts(whole), name)
       const altered = Buffer.from(whole.statement)
       altered[altered.length >> 1] = (altered[altered.length >> 1] ?? 0) ^ 1
       assert(!opensslAccepts({ ...whole, statement: altered }), name)
+      assert(!nobleAccepts({ ...whole, statement: altered }), name)
     }
   })
 
