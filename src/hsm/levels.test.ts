@@ -122,27 +122,27 @@ interface Refusal {
 }
 
 const refused: readonly Refusal[] = [
-  { level: 2, code: 'ALGORITHM_NOT_SUPPORTED', key: aead('ChaCha20', 'ChaCha20-Poly1305') },
-  { level: 2, code: 'ALGORITHM_NOT_SUPPORTED', key: aead('AES-256', 'XAES-256-GCM') },
+  { level: 2, code: 'LEVEL_NOT_PERMITTED', key: aead('ChaCha20', 'ChaCha20-Poly1305') },
+  { level: 2, code: 'LEVEL_NOT_PERMITTED', key: aead('AES-256', 'XAES-256-GCM') },
   {
     level: 2,
-    code: 'ALGORITHM_NOT_SUPPORTED',
+    code: 'LEVEL_NOT_PERMITTED',
     key: template('secp256k1', ['ECDSA-SHA-256'], ['sign', 'verify']),
   },
-  { level: 2, code: 'ALGORITHM_NOT_SUPPORTED', key: template('X25519', ['X25519'], ['agree']) },
+  { level: 2, code: 'LEVEL_NOT_PERMITTED', key: template('X25519', ['X25519'], ['agree']) },
   {
     level: 2,
-    code: 'ALGORITHM_NOT_SUPPORTED',
+    code: 'LEVEL_NOT_PERMITTED',
     key: template('RSA-2048', ['RSAES-OAEP-SHA-1'], ['encrypt', 'decrypt']),
   },
   {
     level: 2,
-    code: 'KEY_USE_NOT_PERMITTED',
+    code: 'LEVEL_NOT_PERMITTED',
     key: { ...aead('AES-256', 'AES-256-GCM'), externalIv: true },
   },
   {
     level: 3,
-    code: 'KEY_USE_NOT_PERMITTED',
+    code: 'LEVEL_NOT_PERMITTED',
     key: { ...template('P-256', ['ECDH'], ['agree']), plaintextRelease: true },
   },
   {

@@ -147,7 +147,7 @@ export type LevelledKey = KeyProperties & Pick<KeyTemplate, 'plaintextRelease'>
  * derived, and again when it is used, because a level can be raised: then of that one use, so that what
  * was protected below can still be verified and decrypted.
  * @param lengthBytes of a secret key
- * @throws HsmError ALGORITHM_NOT_SUPPORTED, KEY_TOO_WEAK, KEY_USE_NOT_PERMITTED
+ * @throws HsmError LEVEL_NOT_PERMITTED, KEY_TOO_WEAK
  */
 export function assertLevelPermits(
   level: SecurityLevel,
@@ -162,14 +162,14 @@ export function assertLevelPermits(
     throw notPermitted(level, 'the release of secrets in plaintext')
   }
   if (profile.approvedOnly && !isApproved(key)) {
-    throw new HsmError('ALGORITHM_NOT_SUPPORTED', `level ${level} has approved algorithms only`)
+    throw notPermitted(level, 'what is not approved')
   }
   const least = protects(key) ? profile.strengthBitsMin : profile.legacyStrengthBitsMin
   if (strengthBits(key.type, lengthBytes) < least) {
-    throw new HsmError('KEY_TOO_WEAK', `level ${level} asks for ${least} bits of strength`)
+    throw new HsmError('KEY_TOO_WEAK', `security level ${level} asks for ${least} bits of strength`)
   }
 }
 
 function notPermitted(level: SecurityLevel, what: string): HsmError {
-  return new HsmError('KEY_USE_NOT_PERMITTED', `level ${level} does not permit ${what}`)
+  return new HsmError('LEVEL_NOT_PERMITTED', `security level ${level} does not permit ${what}`)
 }

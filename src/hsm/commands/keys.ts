@@ -160,7 +160,7 @@ export const destroyKey = command({
 /**
  * The answer to every command that makes a key, if the security level permits the key. Takes ownership
  * of the material.
- * @throws HsmError ALGORITHM_NOT_SUPPORTED, KEY_TOO_WEAK, KEY_USE_NOT_PERMITTED
+ * @throws HsmError LEVEL_NOT_PERMITTED, KEY_TOO_WEAK
  */
 export function newKey(
   module: Module,

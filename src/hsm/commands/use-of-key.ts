@@ -62,7 +62,7 @@ export interface PermittedUse<O extends Operation> {
 
 /**
  * @throws HsmError KEY_NOT_LOADED and what else Module.key throws, KEY_STATE_INVALID, KEY_USE_NOT_PERMITTED,
- *   and what the security level refuses: ALGORITHM_NOT_SUPPORTED, KEY_TOO_WEAK
+ *   LEVEL_NOT_PERMITTED, KEY_TOO_WEAK
  */
 export function permitUse<O extends Operation>(
   module: Module,
