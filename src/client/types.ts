@@ -388,7 +388,7 @@ export type MacResult = {
 }
 
 export type ModuleStatus = {
-  readonly state: 'uninitialised' | 'locked' | 'operational' | 'failed'
+  readonly state: 'uninitialised' | 'locked' | 'operational' | 'tampered' | 'failed'
   readonly reason: string
   readonly moduleId: string
   readonly domainId: string

@@ -49,7 +49,7 @@ suite('commands and states', () => {
   test('what each command comes to in each state', async (t) => {
     const lines: string[] = []
     for (const name of commandTable().keys()) {
-      const line = name.padEnd(18)
+      let line = name.padEnd(18)
       for (const [state, open] of Object.entries(states)) {
         const caller = await open()
         assert.equal(caller.module.state, state)
