@@ -8,15 +8,14 @@
 import path from 'node:path'
 import type { Call, Claim, CommandName, Outcome } from '../hsm/contract/commands.ts'
 import { DataFolder } from './data-folder.ts'
-import type { DoorClient } from './door-client.ts'
 import { explained, HostError, isHostError, messageOf, noSecret } from './errors.ts'
 import { EventFile, type HostEvent } from './events.ts'
+import { Gate } from './gate.ts'
 import { ModuleFiles } from './module-files.ts'
 import type { ModuleEnd } from './module-process.ts'
-import type { HostOptions, HostState, HostStatus } from './options.ts'
+import type { HostOptions, HostStatus } from './options.ts'
 import type { HeadPage, LeafPage } from './record-files.ts'
 import { RestartLimit } from './restart-limit.ts'
-import { sendCalls } from './send-calls.ts'
 import { Session } from './session.ts'
 import { takeSnapshot } from './snapshot.ts'
 import {
@@ -29,7 +28,6 @@ import {
   type ReadyModule,
   unlockModule,
 } from './start-up.ts'
-import { WaitingCalls } from './waiting-calls.ts'
 
 /**
  * @throws HostError FOLDER_…, SEAL_MISSING, MODULE_UNAVAILABLE, STORAGE_FAILED
@@ -51,14 +49,10 @@ export class Host implements AsyncDisposable {
   readonly #folder: DataFolder
   readonly #files: ModuleFiles
   readonly #events: EventFile
-  readonly #waiting = new WaitingCalls()
+  readonly #gate: Gate
   readonly #listeners: ((generation: number) => void)[] = []
   readonly #restarts = new RestartLimit()
   #session: Session | undefined
-  /** The way to an operational module while answers can be made durable; undefined otherwise. */
-  #door: DoorClient | undefined
-  #state: HostState = 'starting'
-  #reason = ''
   #generation = 0
   #recordSize = 0
   /** Whether the module is to stay locked when it is started. */
@@ -71,6 +65,7 @@ export class Host implements AsyncDisposable {
     this.#folder = folder
     this.#files = files
     this.#recordSize = files.record.size
+    this.#gate = new Gate(() => files.commit.failure)
     this.#events = new EventFile(
       path.join(folder.path, 'host.events'),
       () => new Date(),
@@ -94,7 +89,7 @@ export class Host implements AsyncDisposable {
       await host.#bringUp()
       return host
     } catch (error) {
-      host.#state = 'closed'
+      host.#gate.close('closed')
       await host.#files.close()
       await host.#events.settled()
       throw error
@@ -118,8 +113,8 @@ export class Host implements AsyncDisposable {
 
   status(): HostStatus {
     return {
-      state: this.#state,
-      reason: this.#reason,
+      state: this.#gate.state,
+      reason: this.#gate.reason,
       development: this.#folder.development,
       domainId: this.#folder.domain?.domainId ?? '',
       moduleId: this.#folder.domain?.moduleId ?? '',
@@ -137,8 +132,7 @@ export class Host implements AsyncDisposable {
    * @throws HostError
    */
   call(claim: Claim, calls: readonly Call[]): Promise<Outcome[]> {
-    const door = this.#door
-    return door === undefined ? this.#callLater(claim, calls) : sendCalls(door, claim, calls)
+    return this.#gate.call(claim, calls)
   }
 
   /** One command. @throws HsmError what the module refused; HostError */
@@ -151,7 +145,7 @@ export class Host implements AsyncDisposable {
   async transportPublicKey(): Promise<Uint8Array> {
     await this.#comingBack
     const ready = this.#session?.ready
-    if (!ready) throw this.#unavailable()
+    if (!ready) throw this.#gate.unavailable()
     return ready.transportKey
   }
 
@@ -183,10 +177,9 @@ export class Host implements AsyncDisposable {
    */
   async lock(claim: Claim): Promise<void> {
     const session = this.#session
-    if (this.#door === undefined || session === undefined) throw this.#unavailable()
-    this.#door = undefined
+    if (this.#gate.door === undefined || session === undefined) throw this.#gate.unavailable()
+    this.#gate.close('restarting')
     this.#locked = true
-    this.#state = 'restarting'
     session.served = false
     try {
       await ask(session.door, claim, call('lock', {}, {}))
@@ -201,9 +194,10 @@ export class Host implements AsyncDisposable {
   async unlock(claim: Claim, secret: Uint8Array): Promise<void> {
     const session = this.#session
     const ready = session?.ready
-    if (this.#state !== 'locked' || !session || !ready) {
+    const { state } = this.#gate
+    if (state !== 'locked' || !session || !ready) {
       secret.fill(0)
-      throw new HostError('MODULE_UNAVAILABLE', `the module is ${this.#state}, not locked.`)
+      throw new HostError('MODULE_UNAVAILABLE', `the module is ${state}, not locked.`)
     }
     await this.#unlock(session, ready, claim, secret)
     this.#locked = false
@@ -212,41 +206,25 @@ export class Host implements AsyncDisposable {
 
   /** Asks for the module again after it ended too often. @throws HostError MODULE_UNAVAILABLE */
   async start(): Promise<void> {
-    if (this.#state === 'unavailable') {
+    if (this.#gate.state === 'unavailable') {
       this.#restarts.forget()
       this.#comeBack()
     }
     await this.#comingBack
-    if (this.#state !== 'operational' && this.#state !== 'locked') throw this.#unavailable()
+    const { state } = this.#gate
+    if (state !== 'operational' && state !== 'locked') throw this.#gate.unavailable()
   }
 
   /** Ends the module and gives the folder back; what arrived is made durable first. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#state === 'closed') return
-    this.#state = 'closed'
-    this.#door = undefined
-    this.#waiting.refuse(this.#unavailable())
+    if (this.#gate.state === 'closed') return
+    this.#gate.close('closed')
     await this.#session?.process.stop()
     await this.#comingBack
     await this.#snapshot
     await this.#files.close()
     await this.#events.settled()
     this.#folder[Symbol.dispose]()
-  }
-
-  #callLater(claim: Claim, calls: readonly Call[]): Promise<Outcome[]> {
-    const isSoon = this.#state === 'starting' || this.#state === 'restarting'
-    return isSoon ? this.#waiting.add(claim, calls) : Promise.reject(this.#unavailable())
-  }
-
-  #unavailable(): HostError {
-    const { failure } = this.#files.commit
-    if (this.#state === 'storage-failed' && failure) return failure
-    if (this.#state === 'locked') {
-      return new HostError('MODULE_LOCKED', 'the module is locked. Unlock it with its secret.')
-    }
-    const why = this.#reason === '' ? '' : ` (${this.#reason})`
-    return new HostError('MODULE_UNAVAILABLE', `the module is ${this.#state}${why}.`)
   }
 
   /**
@@ -297,8 +275,7 @@ export class Host implements AsyncDisposable {
   #stayLocked(session: Session): void {
     session.served = true
     this.#locked = true
-    this.#state = 'locked'
-    this.#waiting.refuse(this.#unavailable())
+    this.#gate.close('locked')
   }
 
   #operational(session: Session): void {
@@ -306,28 +283,19 @@ export class Host implements AsyncDisposable {
     session.unlocked = true
     this.#generation += 1
     for (const listener of this.#listeners) listener(this.#generation)
-    this.#serve(session)
-  }
-
-  #serve(session: Session): void {
-    this.#state = 'operational'
-    this.#reason = ''
-    this.#door = session.door
-    this.#waiting.release((claim, calls) => sendCalls(session.door, claim, calls))
+    this.#gate.open(session.door)
   }
 
   /** Calls wait from here on. */
   #leave(session: Session): void {
-    if (this.#session !== session) return
-    this.#door = undefined
-    if (this.#state === 'operational') this.#state = 'restarting'
+    if (this.#session === session) this.#gate.leave()
   }
 
   #ended(session: Session, end: ModuleEnd): void {
     const reason = session.broken
     this.#events.add('module ended', { pid: session.process.pid, ...end, reason })
     if (this.#session === session) this.#session = undefined
-    if (this.#state === 'closed' || (!session.served && end.kind === 'asked')) return
+    if (this.#gate.state === 'closed' || (!session.served && end.kind === 'asked')) return
     const level = end.kind === 'wall' ? 'error' : 'warn'
     this.#options.log({ level, message: `the module ended: ${end.kind}`, ...end, reason })
     this.#restarts.ended()
@@ -335,13 +303,12 @@ export class Host implements AsyncDisposable {
   }
 
   #comeBack(): void {
-    this.#door = undefined
-    this.#state = 'restarting'
+    this.#gate.close('restarting')
     this.#comingBack = this.#tryToComeBack()
   }
 
   async #tryToComeBack(): Promise<void> {
-    while (this.#state === 'restarting') {
+    while (this.#gate.state === 'restarting') {
       if (this.#restarts.isReached) {
         this.#giveUp('it ended too often within a minute; see host.events')
         return
@@ -350,7 +317,8 @@ export class Host implements AsyncDisposable {
         await this.#bringUp()
         return
       } catch (error) {
-        if (this.#files.commit.failure) this.#state = 'storage-failed'
+        const { failure } = this.#files.commit
+        if (failure) this.#gate.close('storage-failed', failure.message)
         else if (!isHostError(error, 'MODULE_ENDED', 'STORAGE_FAILED'))
           this.#giveUp(messageOf(error))
       }
@@ -358,17 +326,15 @@ export class Host implements AsyncDisposable {
   }
 
   #giveUp(reason: string): void {
-    if (this.#state === 'closed') return
-    this.#state = 'unavailable'
-    this.#reason = reason
+    if (this.#gate.state === 'closed') return
+    this.#gate.close('unavailable', reason)
     this.#events.add('module given up', { reason })
     this.#options.log({ level: 'error', message: `the module is not started again: ${reason}` })
-    this.#waiting.refuse(this.#unavailable())
   }
 
   #committed(recordSize: number): void {
     this.#recordSize = Math.max(this.#recordSize, recordSize)
-    const door = this.#door
+    const { door } = this.#gate
     if (door === undefined) return
     door.acknowledge(this.#recordSize)
     const { state } = this.#files
@@ -384,16 +350,13 @@ export class Host implements AsyncDisposable {
 
   #storageFailed(error: HostError): void {
     this.#options.log({ level: 'error', message: error.message })
-    if (this.#state !== 'operational') return
-    this.#door = undefined
-    this.#state = 'storage-failed'
-    this.#reason = error.message
+    if (this.#gate.state === 'operational') this.#gate.close('storage-failed', error.message)
   }
 
   #storageRecovered(): void {
     this.#options.log({ level: 'info', message: 'the record can be made durable again' })
-    if (this.#state !== 'storage-failed') return
-    if (this.#session?.unlocked) this.#serve(this.#session)
+    if (this.#gate.state !== 'storage-failed') return
+    if (this.#session?.unlocked) this.#gate.open(this.#session.door)
     else this.#comeBack()
   }
 }
