@@ -42,7 +42,7 @@ const moduleMayUse: Readonly<Record<string, readonly string[] | 'anywhere'>> = {
   'node:process': 'anywhere',
   'node:perf_hooks': 'anywhere',
   'node:stream': 'anywhere',
-  'node:ffi': ['src/hsm/native.ts'],
+  'node:ffi': ['src/hsm/native.ts', 'src/hsm/native-random.ts'],
   'node:net': ['src/hsm/run.ts', 'src/hsm/main.ts', 'src/hsm/door.ts'],
   'node:worker_threads': ['src/hsm/worker.ts', 'src/hsm/worker-pool.ts'],
 }

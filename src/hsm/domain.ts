@@ -96,8 +96,8 @@ export class Domain implements Disposable {
   static found({ development }: { readonly development: boolean }): Domain {
     const ids = { domainId: randomBytes(domainIdBytes), moduleId: randomBytes(moduleIdBytes) }
     const epoch = 1
-    const root = new Secret(randomBytes(keyBytes))
-    const kek = new Secret(randomBytes(keyBytes))
+    const root = new Secret(randomBytes(keyBytes, { predictionResistance: true }))
+    const kek = new Secret(randomBytes(keyBytes, { predictionResistance: true }))
     const { domainId } = ids
     using wrappingKey = deriveKekWrappingKey(root, domainId, epoch)
     using wrapping = new SealingKey(wrappingKey)

@@ -30,7 +30,8 @@ import { type OpenModule, Staged } from './unlock.ts'
 
 export interface ModuleOptions {
   readonly clock: Clock
-  readonly transport: TransportKey
+  /** Undefined where there was no generator to make it: such a module has failed. */
+  readonly transport: TransportKey | undefined
   /** What status says of the wall. */
   readonly wall: string
   /** What attestations say of the source (attestation.ts). */
@@ -39,7 +40,6 @@ export interface ModuleOptions {
 
 export class Module implements Disposable {
   readonly clock: Clock
-  readonly transport: TransportKey
   readonly wall: string
   readonly sourceManifest: string
   /** Known answers that were met since the start. */
@@ -52,6 +52,7 @@ export class Module implements Disposable {
   readonly tamper = new Tamper(this)
   /** Of the sealed state, from no command: they go with the next answer. */
   readonly changesWaiting: Uint8Array[] = []
+  readonly #transport: TransportKey | undefined
   #staged = new Staged()
   #open: OpenModule | undefined
   #failure = ''
@@ -62,7 +63,7 @@ export class Module implements Disposable {
 
   constructor({ clock, transport, wall, sourceManifest = sourceUnverified }: ModuleOptions) {
     this.clock = clock
-    this.transport = transport
+    this.#transport = transport
     this.wall = wall
     this.sourceManifest = sourceManifest
     this.prelude = new Prelude(clock)
@@ -81,6 +82,11 @@ export class Module implements Disposable {
   get reason(): string {
     const { tamper } = this.#open?.ledger ?? {}
     return this.#failure || (tamper ? `${tamper.signal}: ${tamper.detail}` : '')
+  }
+
+  get transport(): TransportKey {
+    assert(this.#transport, 'only a failed module has no transport key')
+    return this.#transport
   }
 
   /** True from `lock` on: the module answers what it has begun, and ends. */

@@ -1,7 +1,7 @@
 /**
  * Memory at a fixed address through which native calls take their arguments and give their results.
  * One call takes a scratch, puts what it needs into it, and everything in it is erased when the call
- * ends. Addresses are numbers to this file; only `native.ts` gives them to anyone who follows them.
+ * ends. Addresses are numbers to this file; only `native.ts` and `native-random.ts` give them to anyone who follows.
  */
 
 import assert from 'node:assert/strict'

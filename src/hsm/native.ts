@@ -1,6 +1,6 @@
 /**
- * The one file that calls native code: the OpenSSL inside the pinned Node binary, for what node:crypto
- * lacks, and the kernel, for the wall. It offers typed functions and hides every pointer.
+ * Calls native code, which besides only `native-random.ts` does: the OpenSSL inside the pinned Node
+ * binary, for what node:crypto lacks, and the kernel, for the wall. It offers typed functions and hides every pointer.
  *
  * Signatures over a ready digest: ECDSA (FIPS 186-5 section 6.4), RSASSA-PKCS1-v1_5 and RSASSA-PSS (RFC
  * 8017 section 8), ML-DSA over mu (FIPS 204 algorithms 7 and 8). Deterministic variants exist for known

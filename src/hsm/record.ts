@@ -6,7 +6,13 @@
  * prelude takes the leaves then, and its groups carry a MAC of zeros.
  */
 
-import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto'
+import {
+  createHmac,
+  createSecretKey,
+  generateKeySync,
+  type KeyObject,
+  timingSafeEqual,
+} from 'node:crypto'
 import { type Checkpoint, verifyCheckpoint } from './contract/checkpoint.ts'
 import { HsmError } from './contract/errors.ts'
 import {
@@ -25,7 +31,6 @@ import {
 } from './contract/limits.ts'
 import { hashBytes, leafHash, MerkleTree } from './contract/merkle.ts'
 import type { Domain } from './domain.ts'
-import { randomBytes } from './random.ts'
 import type { RecordProgress } from './sealed-state.ts'
 
 /** What a command says of itself; time, sequence and module are the record's own. */
@@ -262,8 +267,11 @@ const preludeBytesMax = chunkBytesMax / 2
  */
 export class Prelude implements LeafSink {
   readonly #clock: Clock
-  /** Fresh for each process: digests of the prelude are comparable within it only. */
-  readonly #argumentsKey = createSecretKey(randomBytes(hashBytes))
+  /**
+   * Fresh for each process: digests of the prelude are comparable within it only. OpenSSL's own, so that a
+   * module whose generator failed can still record what it was asked.
+   */
+  readonly #argumentsKey = generateKeySync('hmac', { length: hashBytes * 8 })
   readonly #leaves: Leaf[] = []
   #bytes = 0
   #lastMicros = 0

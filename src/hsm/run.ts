@@ -10,7 +10,9 @@ import { commandTable } from './commands.ts'
 import { HsmError } from './contract/errors.ts'
 import { zeroisedExitCode } from './contract/limits.ts'
 import { openDoor } from './door.ts'
+import type { NoiseSource } from './entropy/noise-source.ts'
 import { Module } from './module.ts'
+import { eraseGenerator, listenToEntropy, startGenerator } from './random.ts'
 import { systemClock } from './record.ts'
 import { runSelfTests, startTests } from './self-tests.ts'
 import { TransportKey } from './transport.ts'
@@ -23,26 +25,36 @@ const doorDescriptor = 3
 export interface RunOptions {
   /** Further rows for the table: an entry for tests has one; the module has none. */
   readonly extraCommands?: readonly AnyRow[]
+  /** Other noise sources: an entry for tests has some that fail; the module has its own. */
+  readonly noiseSources?: readonly NoiseSource[]
 }
 
 /** Resolves when the door is open. */
-export async function runModule({ extraCommands = [] }: RunOptions = {}): Promise<void> {
+export async function runModule(options: RunOptions = {}): Promise<void> {
   const { stderr } = process
   process.on('uncaughtException', (error) => endWithBug(error, stderr))
-  const table = commandTable(extraCommands)
+  const table = commandTable(options.extraCommands)
   await startWorker()
   const { failure, passed } = await testAtStart()
-  const transport = TransportKey.generate()
+  const isRandom = startGenerator(options.noiseSources)
+  const transport = isRandom ? TransportKey.generate() : undefined
   const { summary } = await raiseWall()
   const sourceManifest = sourceManifestOf(process.argv.slice(2))
   const module = new Module({ clock: systemClock, transport, wall: summary, sourceManifest })
   module.selfTestsPassed = passed
   if (failure !== '') module.fail(failure)
+  listenToEntropy({
+    sourceFailed: ({ source, failure, isPermanent }) => {
+      if (isPermanent) module.tamper.signal('entropy-failed', `${source}: ${failure}`)
+    },
+    exhausted: () => module.fail('no source of entropy is left'),
+  })
   openDoor(doorDescriptor, {
     module,
     table,
     ended: (zeroised) => {
       if (!zeroised) module[Symbol.dispose]()
+      eraseGenerator()
       process.exit(zeroised ? zeroisedExitCode : 0)
     },
   })

@@ -5,13 +5,14 @@
  */
 
 import { argon2idTests } from './self-tests/argon2id.ts'
+import { generatorTests } from './self-tests/generator.ts'
 import { type KnownAnswer, runKnownAnswers } from './self-tests/known-answer.ts'
 import { unlockingTests } from './self-tests/unlocking.ts'
 
 /** What must be met before the module answers anything. */
-export const startTests: readonly KnownAnswer[] = unlockingTests
+export const startTests: readonly KnownAnswer[] = [...unlockingTests, ...generatorTests]
 
-const allTests: readonly KnownAnswer[] = [...unlockingTests, ...argon2idTests]
+const allTests: readonly KnownAnswer[] = [...startTests, ...argon2idTests]
 
 /** Answers the number of tests, all of which were met. @throws HsmError MODULE_FAILED */
 export function runSelfTests(rows: readonly KnownAnswer[] = allTests): Promise<number> {

@@ -3,8 +3,8 @@
  * domain state where that says more, decides between stopping until an officer acknowledges it, which
  * survives a restart, and zeroising. Some signals are seen here; the host reports what only it can see.
  *
- * Zeroising overwrites root key, KEK, state key, identity, record and transport key where this module owns
- * their memory, says so in one last frame, and ends the process: what the engine and OpenSSL hold of keys
+ * Zeroising overwrites root key, KEK, state key, identity, record and transport key and the state of the
+ * generator where this module owns their memory, says so in one last frame, and ends the process: what the engine and OpenSSL hold of keys
  * goes with it, and the host removes the sealed state.
  */
 
@@ -14,6 +14,7 @@ import type { KeyAttributes } from './contract/keys.ts'
 import { type TamperResponse, type TamperSignal, tamperResponseMax } from './contract/tamper.ts'
 import { levelProfiles } from './levels.ts'
 import type { Module } from './module.ts'
+import { eraseGenerator } from './random.ts'
 
 /** Wrapped keys that do not open, within a minute: storage that tries, rather than one that rots. */
 export const wrappedKeysRefusedMax = 256
@@ -81,6 +82,7 @@ export class Tamper {
     sealedState[Symbol.dispose]()
     module.transport[Symbol.dispose]()
     module.keys[Symbol.dispose]()
+    eraseGenerator()
     const overwrittenMicros = Math.ceil((performance.now() - start) * 1_000)
     this.#addLeaf(signal)
     const statement: ZeroisationStatement = {

@@ -1,12 +1,12 @@
 /**
- * The slow calls that have no callback form, as jobs: RSA decryption and checks, and signatures over a
- * ready digest. The one worker runs them; without a worker (tests of single files) they run in place.
+ * The slow calls that have no callback form, as jobs: RSA decryption and checks, signatures over a ready
+ * digest, and the public half of a new EC key. The one worker runs them; without a worker (tests of single files) they run in place.
  * A key travels as a KeyObject, which threads share and which is not copied. What the worker makes of
  * it for OpenSSL's own functions is freed, and its encoding erased, before the job ends.
  */
 
 import assert from 'node:assert/strict'
-import { constants, type KeyObject, privateDecrypt } from 'node:crypto'
+import { constants, createPrivateKey, type KeyObject, privateDecrypt } from 'node:crypto'
 import { HsmError } from './contract/errors.ts'
 import type { DigestScheme } from './digest-scheme.ts'
 import { NativeKey } from './native.ts'
@@ -37,14 +37,25 @@ export type WorkerJob =
     }
   /** True if all numbers of the pair belong together, primality included. */
   | { readonly kind: 'checkKey'; readonly key: KeyObject }
+  | EcKeyJob
   /** Frees what earlier jobs have left unreachable. */
   | { readonly kind: 'collect' }
+
+/** Answers the private key of this scalar, with its public half. */
+export interface EcKeyJob {
+  readonly kind: 'ecKey'
+  /** OpenSSL's name. */
+  readonly namedCurve: string
+  /** From 1 to order - 1; overwritten where the job runs. */
+  readonly scalar: Uint8Array
+}
 
 export interface WorkerResults {
   readonly signDigest: Uint8Array
   readonly verifyDigest: boolean
   readonly oaepDecrypt: Uint8Array
   readonly checkKey: boolean
+  readonly ecKey: KeyObject
   readonly collect: boolean
 }
 
@@ -67,11 +78,23 @@ export function runJob(job: WorkerJob): WorkerResult {
       using key = nativeKey(job.key)
       return key.isConsistent()
     }
+    case 'ecKey':
+      return ecKey(job)
     case 'collect':
       globalThis.gc?.()
       return true
     default:
       return assert.fail('there is no such job')
+  }
+}
+
+/** The scalar is overwritten; the one that the caller keeps, if this is another thread, is not. */
+export function ecKey({ namedCurve, scalar }: EcKeyJob): KeyObject {
+  const key = Buffer.from(scalar.buffer, scalar.byteOffset, scalar.length)
+  try {
+    return createPrivateKey({ key, format: 'raw-private', asymmetricKeyType: 'ec', namedCurve })
+  } finally {
+    key.fill(0)
   }
 }
 

@@ -53,7 +53,9 @@ export async function callWorker<Job extends WorkerJob>(
   if (waiting.size === 0) worker.ref()
   const id = jobsPosted
   jobsPosted += 1
-  worker.postMessage({ id, job: withOwnBytes(job) })
+  const own = withOwnBytes(job)
+  // Handed over, not copied once more: the worker's bytes are the only ones besides the caller's.
+  worker.postMessage({ id, job: own }, buffersOf(own))
   const result = await new Promise<WorkerResult>((resolve, reject) => {
     waiting.set(id, { resolve, reject })
   })
@@ -70,6 +72,13 @@ export function withOwnBytes<Job extends WorkerJob>(job: Job): Job {
     value instanceof Uint8Array ? Uint8Array.from(value) : value,
   ])
   return Object.fromEntries(members) as Job
+}
+
+function buffersOf(job: WorkerJob): ArrayBuffer[] {
+  const members: readonly unknown[] = Object.values(job)
+  return members
+    .filter((value) => value instanceof Uint8Array)
+    .map(({ buffer }) => buffer as ArrayBuffer)
 }
 
 function settle(answer: WorkerAnswer): void {

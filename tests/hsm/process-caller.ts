@@ -22,8 +22,8 @@ export class ProcessCaller implements AsyncDisposable {
   readonly #waiting = new Map<unknown, (frame: Frame) => void>()
   #end: ModuleEnd | undefined
 
-  private constructor(sourceManifest?: string) {
-    this.#process = new ModuleProcess(path.join(import.meta.dirname, 'entry.ts'), sourceManifest)
+  private constructor(entry: string, sourceManifest?: string) {
+    this.#process = new ModuleProcess(path.join(import.meta.dirname, entry), sourceManifest)
     const reader = new FrameReader(
       (frame) => this.#take(frame),
       (error) => assert.fail(error),
@@ -35,11 +35,16 @@ export class ProcessCaller implements AsyncDisposable {
   }
 
   static async start(sourceManifest?: string): Promise<ProcessCaller> {
-    const caller = new ProcessCaller(sourceManifest)
+    const caller = new ProcessCaller('entry.ts', sourceManifest)
     const { publicKey } = (await caller.ok({ command: 'getTransportKey' })).parts
     assert(publicKey)
     caller.#transportKey = publicKey
     return caller
+  }
+
+  /** A module that gives no transport key, because it has failed from the start. */
+  static startFailing(entry: string): ProcessCaller {
+    return new ProcessCaller(entry)
   }
 
   /** How the process ended, if it did. */

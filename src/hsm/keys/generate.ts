@@ -1,8 +1,9 @@
 /**
- * New key pairs. Seeds of Ed25519, X25519 (RFC 8032, RFC 7748), ML-KEM (FIPS 203, d || z) and ML-DSA
- * (FIPS 204, xi) come from the module's own generator; RSA primes and EC scalars are OpenSSL's, by the
- * callback form, because they take milliseconds. Each pair passes the pairwise consistency test of
- * FIPS 140-3 IG 10.3.A before anyone sees it.
+ * New key pairs. Scalars of elliptic curves (FIPS 186-5 section A.2.2), seeds of Ed25519 and X25519 (RFC
+ * 8032, RFC 7748), ML-KEM (FIPS 203, d || z) and ML-DSA (FIPS 204, xi) come from the module's own
+ * generator; RSA primes are OpenSSL's, whose generator ours is stirred into before (docs/entropy.md). What
+ * takes milliseconds runs on other threads. Each pair passes the pairwise consistency test of FIPS 140-3
+ * IG 10.3.A before anyone sees it.
  */
 
 import assert from 'node:assert/strict'
@@ -19,7 +20,11 @@ import {
 } from 'node:crypto'
 import { type KeyType, type KeyTypeName, keyTypes } from '../contract/algorithms.ts'
 import { onThreadPool } from '../primitives/implementation.ts'
-import { randomBytes } from '../random.ts'
+import { randomBytes, stirOpenssl } from '../random.ts'
+import { ecKey } from '../worker-jobs.ts'
+import { callWorker } from '../worker-pool.ts'
+import { randomScalar } from './scalar.ts'
+import { curveOrders } from './validation.ts'
 
 /** FIPS 186-5 section 5.1 asks for an odd exponent above 2^16; this is the one that all expect. */
 const rsaPublicExponent = 65537
@@ -34,15 +39,13 @@ export async function generatePrivateKey(typeName: KeyTypeName): Promise<KeyObje
 async function makePrivateKey({ family, openssl = '' }: KeyType): Promise<KeyObject> {
   switch (family) {
     case 'rsa':
+      stirOpenssl()
       return onThreadPool((callback) => {
         const options = { modulusLength: Number(openssl), publicExponent: rsaPublicExponent }
         generateKeyPair('rsa', options, (error, _public, key) => callback(error, key))
       })
     case 'ec':
-      return onThreadPool((callback) => {
-        const options = { namedCurve: openssl }
-        generateKeyPair('ec', options, (error, _public, key) => callback(error, key))
-      })
+      return fromRandomScalar(openssl)
     case 'ed25519':
     case 'x25519':
       return fromRandom('raw-private', family, 32)
@@ -53,6 +56,17 @@ async function makePrivateKey({ family, openssl = '' }: KeyType): Promise<KeyObj
     case 'secret':
       assert.fail('a secret key is not a pair')
   }
+}
+
+/** OpenSSL computes the public half; on all curves but one that takes up to a millisecond. */
+async function fromRandomScalar(namedCurve: string): Promise<KeyObject> {
+  const order = curveOrders.get(namedCurve)
+  assert(order)
+  using scalar = randomScalar(order, randomBytes)
+  return scalar.expose((bytes) => {
+    const job = { kind: 'ecKey', namedCurve, scalar: bytes } as const
+    return namedCurve === 'prime256v1' ? ecKey(job) : callWorker(job)
+  })
 }
 
 function fromRandom(

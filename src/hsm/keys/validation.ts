@@ -19,7 +19,7 @@ import { type KeyType, type KeyTypeName, keyTypes } from '../contract/algorithms
 import { HsmError } from '../contract/errors.ts'
 
 /** The orders of the curves (SP 800-186, SEC 2, RFC 5639): a private key is from 1 to order - 1. */
-const curveOrders: ReadonlyMap<string, Buffer> = new Map(
+export const curveOrders: ReadonlyMap<string, Buffer> = new Map(
   Object.entries({
     prime256v1: 'ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551',
     secp384r1:
