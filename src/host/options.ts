@@ -2,7 +2,7 @@
  * What a host is told when it is opened, and what it says of itself.
  */
 
-import type { SealKind } from '../hsm/contract/commands.ts'
+import type { SealKind } from '../hsm/contract/domain-commands.ts'
 import type { DiskCalls } from './append-file.ts'
 
 export interface HostLogEntry {

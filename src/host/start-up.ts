@@ -12,8 +12,8 @@ import type {
   Commands,
   ModuleStatus,
   Outcome,
-  SealKind,
 } from '../hsm/contract/commands.ts'
+import type { SealKind } from '../hsm/contract/domain-commands.ts'
 import { HsmError } from '../hsm/contract/errors.ts'
 import { chunkBytesMax } from '../hsm/contract/limits.ts'
 import { sealToTransportKey } from '../hsm/contract/transport.ts'
@@ -89,7 +89,7 @@ export async function foundDomain(
     hostClaim,
     call('found', { development, seal: sealKind }, { secret: sealed }),
   )
-  await files.writeSeal(sealKind, parts.seal)
+  if (parts.seal) await files.writeSeal(sealKind, parts.seal)
   await files.foundState(parts.snapshot)
   await files.record.removeTakenPreludes()
   return { domainId: result.domainId, moduleId: result.moduleId }

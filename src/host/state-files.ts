@@ -14,7 +14,7 @@
 import assert from 'node:assert/strict'
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
-import type { SealKind } from '../hsm/contract/commands.ts'
+import type { SealKind } from '../hsm/contract/domain-commands.ts'
 import { AppendFile, cutRecords, type DiskCalls, frameRecords } from './append-file.ts'
 import { makeFolder, namesIfThere, readIfThere, syncFolder, writeDurably } from './durable-file.ts'
 import { HostError } from './errors.ts'

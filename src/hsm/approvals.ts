@@ -26,14 +26,13 @@ import {
 } from './contract/domain-state.ts'
 import { HsmError } from './contract/errors.ts'
 import type { StoredDomainState } from './ledger.ts'
-import { parseInteger, parseList, parseObject, parseTime } from './parse.ts'
+import { parseHex, parseInteger, parseList, parseObject, parseTime } from './parse.ts'
 import { verifyPasskey } from './passkey.ts'
 import { parsePersonName } from './people.ts'
 
 /** The name of the part that brings them, with any command. */
 export const approvalsPart = 'approvals'
 const signatureTextMax = 8_192
-const hexPattern = /^(?:[0-9a-f]{2})*$/
 
 /** What is asked, and what the domain says of it. */
 export interface ApprovalQuestion {
@@ -185,12 +184,6 @@ function isSignedBy({ credential }: Person, statement: Uint8Array, approval: App
   const der = Buffer.from(credential.publicKey, 'base64')
   const key = createPublicKey({ key: der, format: 'der', type: 'spki' })
   return verify(credential.kind === 'p-256' ? 'sha256' : null, statement, key, signature)
-}
-
-function parseHex(value: unknown, bytes: number, name: string): string {
-  if (typeof value === 'string' && value.length === 2 * bytes && hexPattern.test(value))
-    return value
-  throw invalidArgument(`${name} is ${bytes} bytes in hex`)
 }
 
 /** One encoding, so that what was signed has one form on its way too. */

@@ -8,6 +8,7 @@
 import { approvalsPart } from './approvals.ts'
 import * as attest from './commands/attest.ts'
 import * as domain from './commands/domain.ts'
+import * as founding from './commands/found.ts'
 import * as keys from './commands/keys.ts'
 import * as life from './commands/life.ts'
 import type { AnyRow, Done, Parts, Row } from './commands/row.ts'
@@ -26,8 +27,9 @@ export const commands: { readonly [N in CommandName]: Row<N> } = {
   getStatus: status.getStatus,
   selfTest: status.selfTest,
   getTransportKey: status.getTransportKey,
-  found: life.found,
+  found: founding.found,
   stage: life.stage,
+  offerShare: life.offerShare,
   unlock: life.unlock,
   lock: life.lock,
   addSeal: life.addSeal,

@@ -5,7 +5,7 @@
  * fewer people could sign than a rule wants would be closed for good.
  */
 
-import type { PersonAsked } from './contract/commands.ts'
+import type { PersonAsked } from './contract/domain-commands.ts'
 import {
   approvalsMax,
   type Custodians,

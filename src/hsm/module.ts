@@ -23,6 +23,7 @@ import { type LoadedKey, LoadedKeys } from './keys/loaded.ts'
 import { unwrap } from './keys/wrapped.ts'
 import type { KeyReference } from './parse.ts'
 import { type Clock, type LeafSink, Prelude } from './record.ts'
+import { OfferedShares } from './shares.ts'
 import { stateChange } from './state-change.ts'
 import { Tamper } from './tamper.ts'
 import type { TransportKey } from './transport.ts'
@@ -47,6 +48,8 @@ export class Module implements Disposable {
   readonly keys = new LoadedKeys()
   readonly prelude: Prelude
   readonly challenges = new Challenges()
+  /** Of custodians, while it is locked. */
+  readonly offered = new OfferedShares()
   /** Of the command that is being begun; it is asked in the same turn (`gate.ts`). */
   approvals: CheckedApprovals | undefined
   readonly tamper = new Tamper(this)
@@ -166,6 +169,7 @@ export class Module implements Disposable {
     }
     this.#open = open
     this.#staged = new Staged()
+    this.offered[Symbol.dispose]()
   }
 
   /** Takes no further command; the domain stays for the leaves of those that it has begun. */
@@ -273,6 +277,7 @@ export class Module implements Disposable {
 
   /** Overwrites what the module can reach. */
   [Symbol.dispose](): void {
+    this.offered[Symbol.dispose]()
     this.keys[Symbol.dispose]()
     this.#open?.sealedState[Symbol.dispose]()
     this.#open?.domain[Symbol.dispose]()

@@ -55,6 +55,15 @@ export function parseChoice<T extends string>(
   return choice
 }
 
+const hexPattern = /^[0-9a-f]*$/
+
+/** So many bytes, in lower-case hex. @throws HsmError ARGUMENT_INVALID */
+export function parseHex(value: unknown, bytes: number, name: string): string {
+  if (typeof value === 'string' && value.length === 2 * bytes && hexPattern.test(value))
+    return value
+  throw invalid(`${name} is ${bytes} bytes in hex`)
+}
+
 /** Milliseconds since 1970; 0 for none. @throws HsmError ARGUMENT_INVALID */
 export function parseTime(value: unknown, name: string): number {
   return parseInteger(value, { name, min: 0, max: timeMsMax })

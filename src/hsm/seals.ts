@@ -8,7 +8,7 @@
  */
 
 import { type Argon2Parameters, argon2, hkdfSync } from 'node:crypto'
-import type { SealKind } from './contract/commands.ts'
+import type { SealKind } from './contract/domain-commands.ts'
 import { HsmError } from './contract/errors.ts'
 import { sealSecretBytesMax } from './contract/limits.ts'
 import type { Argon2idCost } from './contract/passphrase-key.ts'

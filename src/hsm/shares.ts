@@ -35,6 +35,8 @@ export type CustodianKey =
 export interface ShareSet {
   /** 16 bytes. */
   readonly shareSet: Buffer
+  /** By which a rebuilt root is recognised, 16 bytes. */
+  readonly rootCheck: Buffer
   /** In the order of the custodians; the first has index 1. */
   readonly files: readonly Buffer[]
   /** The shares' check values, 16 bytes each, for the transcript. */
@@ -76,7 +78,7 @@ export async function makeShares(
     checks.push(share.expose((bytes) => checkOfShare(bytes, place)))
     files.push(await protect(share, place, custodian))
   }
-  return { shareSet, files, checks }
+  return { shareSet, rootCheck, files, checks }
 }
 
 function assertCustodianKey(custodian: CustodianKey): void {
@@ -180,6 +182,15 @@ export class OfferedShares implements Disposable {
       const count = set.shares.size
       return { place, offered: count, isComplete: count >= place.threshold }
     })
+  }
+
+  /** The splitting of this id, in hex, if all shares that it takes are there. @throws HsmError SHARE_INVALID */
+  completeSet(shareSet: string): SharePlace {
+    for (const { place, shares } of this.#sets.values()) {
+      const isIt = place.shareSet.toString('hex') === shareSet
+      if (isIt && shares.size >= place.threshold) return place
+    }
+    throw new HsmError('SHARE_INVALID', 'not enough shares of this splitting were offered')
   }
 
   /**

@@ -9,7 +9,7 @@ import { randomBytes } from 'node:crypto'
 import path from 'node:path'
 import { passphraseIn, type Terminal, typedPassphrase } from '../client/passphrase.ts'
 import { readIfThere, writeDurably } from '../host/durable-file.ts'
-import type { SealKind } from '../hsm/contract/commands.ts'
+import type { SealKind } from '../hsm/contract/domain-commands.ts'
 import { type Configuration, ConfigurationError } from './configuration.ts'
 
 const keyFileBytes = 32

@@ -117,6 +117,8 @@ export class MatrixDomain {
         arguments: { seal: 'key-file' },
         parts: { seal: this.#kept.seal, secret: sealed },
       },
+      // Its challenge is of no module's.
+      offerShare: { arguments: { challenge: '0'.repeat(64) }, parts: { share: data } },
       lock: {},
       getChallenge: { arguments: { command: 'sign' } },
       getDomainState: {},

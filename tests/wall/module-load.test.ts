@@ -24,7 +24,7 @@ const last: ReadonlySet<CommandName> = new Set([
 const names = (Object.keys(commands) as CommandName[]).filter((name) => !last.has(name))
 /** Refused, which is work as well. */
 const refused: ReadonlySet<CommandName> = new Set([
-  ...(['found', 'stage', 'unlock', 'acknowledgeTamper'] as const),
+  ...(['found', 'stage', 'unlock', 'acknowledgeTamper', 'offerShare'] as const),
 ])
 /** One at a time; the next caller is told so. */
 const busy: ReadonlySet<string> = new Set(['MODULE_BUSY'])

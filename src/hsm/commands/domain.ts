@@ -23,7 +23,7 @@ const commandPattern = /^[a-zA-Z]+$/
 
 export const getChallenge = command({
   name: 'getChallenge',
-  states: whileOpen,
+  states: ['locked', ...whileOpen],
   ...unrestricted,
   record: 'nothing',
   parts: {},

@@ -3,17 +3,20 @@
  * its frame, but for `stage`: what they change decides what every other command means.
  */
 
-import type { SealKind } from '../contract/commands.ts'
-import { chunkBytesMax, sealSecretBytesMax } from '../contract/limits.ts'
+import type { Commands } from '../contract/commands.ts'
+import { sealKinds } from '../contract/domain-commands.ts'
+import { HsmError } from '../contract/errors.ts'
+import { chunkBytesMax } from '../contract/limits.ts'
+import { offeredShareBytes } from '../contract/share.ts'
 import { transportOverheadBytes } from '../contract/transport.ts'
-import { Domain } from '../domain.ts'
-import { foundDomainState, foundingWithoutPeople } from '../domain-state.ts'
-import { parseBoolean, parseChoice, parseInteger, parseNothing, parseObject } from '../parse.ts'
-import { makeSeal, openSeal, sealBytes } from '../seals.ts'
-import { foundState, openState, type StagedKind } from '../unlock.ts'
+import { assertSealPermitted } from '../founding.ts'
+import type { Module } from '../module.ts'
+import { parseChoice, parseHex, parseInteger, parseNothing, parseObject } from '../parse.ts'
+import { makeSeal, type OpenedSeal, openSeal, sealBytes } from '../seals.ts'
+import { openState, type StagedKind } from '../unlock.ts'
+import { idsOf, sealedSecret } from './found.ts'
 import { command, underRule, unrestricted } from './row.ts'
 
-const sealKinds: readonly SealKind[] = ['passphrase', 'key-file']
 const stagedKinds: readonly StagedKind[] = [
   'snapshot',
   'change',
@@ -22,46 +25,11 @@ const stagedKinds: readonly StagedKind[] = [
   'group',
   'prelude',
 ]
-const sealedSecret = { bytesMax: sealSecretBytesMax + transportOverheadBytes }
 const operational = ['operational'] as const
 /** A module that was stopped still keeps its record and its state. */
 const whileOpen = ['operational', 'tampered'] as const
 /** As many pieces as the largest floor makes, and room. */
 const piecesMax = 1_024
-
-export const found = command({
-  name: 'found',
-  states: ['uninitialised'],
-  ...unrestricted,
-  alone: true,
-  record: 'nothing',
-  parts: { secret: sealedSecret },
-  parse: (untrusted) => {
-    const { development, seal } = parseObject(untrusted, ['development', 'seal'], 'arguments')
-    return {
-      development: parseBoolean(development, 'development'),
-      seal: parseChoice(seal, sealKinds, 'seal'),
-    }
-  },
-  run: (module, args, parts) =>
-    module.move(async () => {
-      using secret = module.transport.open(parts.secret, 'seal secret')
-      using owned = new DisposableStack()
-      const domain = owned.use(Domain.found({ development: args.development }))
-      const seal = await makeSeal(args.seal, secret, domain)
-      const circumstances = { custodians: null, time: module.now() }
-      const domainState = foundDomainState(domain, foundingWithoutPeople, circumstances)
-      const { snapshot, ...open } = foundState(
-        { domain, domainState },
-        module.staged,
-        module.prelude,
-        module.clock,
-      )
-      owned.move()
-      module.enter(open)
-      return { result: idsOf(domain), parts: { seal, snapshot } }
-    }),
-})
 
 /** Kept as it is: nothing is looked into before unlocking. */
 export const stage = command({
@@ -80,18 +48,53 @@ export const stage = command({
   }),
 })
 
+export const offerShare = command({
+  name: 'offerShare',
+  states: ['locked'],
+  ...unrestricted,
+  alone: true,
+  record: 'nothing',
+  parts: { share: { bytesMax: offeredShareBytes + transportOverheadBytes } },
+  parse: (untrusted) => {
+    const { challenge } = parseObject(untrusted, ['challenge'], 'arguments')
+    return { challenge: parseHex(challenge, 32, 'challenge') }
+  },
+  run: (module, { challenge }, { share: sealed }) => {
+    module.challenges.assertOpen(challenge, 'offerShare', module.now())
+    const context = Buffer.from(challenge, 'hex')
+    using share = module.transport.open(sealed, 'offered share', context)
+    const { place, offered } = module.offered.add(share)
+    module.challenges.take(challenge)
+    const result = {
+      domainId: place.domainId.toString('hex'),
+      shareSet: place.shareSet.toString('hex'),
+      index: place.index,
+      offered,
+      threshold: place.threshold,
+    }
+    return { result, parts: {} }
+  },
+})
+
 export const unlock = command({
   name: 'unlock',
   states: ['locked'],
   ...unrestricted,
   alone: true,
   record: 'nothing',
-  parts: { seal: { bytesMax: sealBytes }, secret: sealedSecret },
-  parse: parseSealKind,
-  run: (module, { seal: kind }, { seal, secret: sealed }) =>
+  parts: {
+    seal: { bytesMax: sealBytes, optional: true },
+    secret: { ...sealedSecret, optional: true },
+  },
+  parse: (untrusted) => {
+    const { seal, shareSet } = parseObject(untrusted, ['seal', 'shareSet'], 'arguments')
+    if (seal === 'shares') return { seal, shareSet: parseHex(shareSet, 16, 'shareSet') }
+    if (shareSet !== undefined) throw new HsmError('ARGUMENT_INVALID', 'only shares have a set')
+    return { seal: parseChoice(seal, sealKinds, 'seal') }
+  },
+  run: (module, args, parts) =>
     module.move(async () => {
-      using secret = module.transport.open(sealed, 'seal secret')
-      const opened = await openSeal(kind, seal, secret)
+      const opened = await openRoot(module, args, parts)
       const open = openState(opened, module.staged, module.prelude, module.clock)
       module.enter(open)
       const { domain, record } = open
@@ -99,6 +102,22 @@ export const unlock = command({
       return { result: { ...idsOf(domain), development, recordSize: record.size }, parts: {} }
     }),
 })
+
+async function openRoot(
+  module: Module,
+  args: Commands['unlock']['arguments'],
+  { seal, secret: sealed }: Commands['unlock']['parts'],
+): Promise<OpenedSeal> {
+  if (args.seal === 'shares') {
+    const place = module.offered.completeSet(args.shareSet)
+    return { domainId: place.domainId, root: await module.offered.takeRoot(place) }
+  }
+  if (!seal || !sealed) {
+    throw new HsmError('ARGUMENT_INVALID', 'a seal and its secret come together')
+  }
+  using secret = module.transport.open(sealed, 'seal secret')
+  return await openSeal(args.seal, seal, secret)
+}
 
 /** Keys are gone at once, the domain when everything that was begun is answered. */
 export const lock = command({
@@ -125,6 +144,7 @@ export const addSeal = command({
   parse: parseSealKind,
   run: (module, { seal: kind }, { secret: sealed }) =>
     module.move(async () => {
+      assertSealPermitted(module.level, kind)
       using secret = module.transport.open(sealed, 'seal secret')
       return { result: {}, parts: { seal: await makeSeal(kind, secret, module.open.domain) } }
     }),
@@ -165,15 +185,7 @@ export const signHead = command({
   },
 })
 
-function parseSealKind(untrusted: unknown): { seal: SealKind } {
+function parseSealKind(untrusted: unknown) {
   const { seal } = parseObject(untrusted, ['seal'], 'arguments')
   return { seal: parseChoice(seal, sealKinds, 'seal') }
-}
-
-function idsOf({ domainId, moduleId, identityPublicKey }: Domain) {
-  return {
-    domainId: domainId.toString('hex'),
-    moduleId: moduleId.toString('hex'),
-    identityKey: identityPublicKey.toString('hex'),
-  }
 }

@@ -5,10 +5,9 @@
  */
 
 import type { AlgorithmName } from './algorithms.ts'
-import type { Credential, DomainState, PersonRole, SecurityLevel } from './domain-state.ts'
+import type { DomainCommands } from './domain-commands.ts'
 import type { HsmErrorCode } from './errors.ts'
 import type { KeyAttributes, KeyChange, KeyTemplate } from './keys.ts'
-import type { TamperResponse, TamperSignal } from './tamper.ts'
 
 export const moduleStates = [
   'uninitialised',
@@ -139,97 +138,11 @@ export interface ModuleStatus {
   readonly node: string
 }
 
-/** A person as somebody else names him: without a PIN. */
-export interface PersonAsked {
-  readonly name: string
-  readonly roles: readonly PersonRole[]
-  readonly credential: Credential
-}
-
-/** What is left out stays. People are given whole: who is not in the list is one no longer. */
-export interface DomainChangeAsked {
-  readonly level?: SecurityLevel
-  readonly people?: readonly PersonAsked[]
-  readonly rules?: DomainState['rules']
-  readonly tamper?: DomainState['tamper']
-}
-
-export type SealKind = 'passphrase' | 'key-file'
-
-export interface Commands {
+export interface Commands extends DomainCommands {
   getStatus: { arguments: None; parts: None; result: ModuleStatus; answer: None }
   selfTest: { arguments: None; parts: None; result: { tests: number }; answer: None }
   /** The transport key is fresh at each start. Sealed secrets are for this start of this module. */
   getTransportKey: { arguments: None; parts: None; result: None; answer: { publicKey: Uint8Array } }
-  /** From uninitialised to operational. Answers the seal and the first snapshot. */
-  found: {
-    arguments: { development: boolean; seal: SealKind }
-    parts: { secret: Uint8Array }
-    result: { domainId: string; moduleId: string; identityKey: string }
-    answer: { seal: Uint8Array; snapshot: Uint8Array }
-  }
-  /** Hands over, piece by piece and in order, what the host keeps; nothing is read before unlock. */
-  stage: {
-    arguments: { kind: 'snapshot' | 'change' | 'head' | 'frontier' | 'group' | 'prelude' }
-    parts: { data: Uint8Array }
-    result: { stagedBytes: number }
-    answer: None
-  }
-  unlock: {
-    arguments: { seal: SealKind }
-    parts: { seal: Uint8Array; secret: Uint8Array }
-    result: {
-      domainId: string
-      moduleId: string
-      development: boolean
-      recordSize: number
-      identityKey: string
-    }
-    answer: None
-  }
-  /** Erases all secrets. The host replaces the process afterwards. */
-  lock: { arguments: None; parts: None; result: None; answer: None }
-  /** A further seal over the same root, under another secret. */
-  addSeal: {
-    arguments: { seal: SealKind }
-    parts: { secret: Uint8Array }
-    result: None
-    answer: { seal: Uint8Array }
-  }
-  /** For approvals of this command, or secrets that go with it: good once, here, until the restart. */
-  getChallenge: {
-    arguments: { command: string }
-    parts: None
-    result: { challenge: string; expires: number }
-    answer: None
-  }
-  /** The version in force: JSON of statement and signature. */
-  getDomainState: {
-    arguments: None
-    parts: None
-    result: { version: number; hash: string }
-    answer: { state: Uint8Array }
-  }
-  /**
-   * The next version of the domain state. What weakens a policy is refused.
-   */
-  changeDomain: {
-    arguments: { change: DomainChangeAsked }
-    parts: None
-    result: { version: number; hash: string }
-    answer: { state: Uint8Array }
-  }
-  /** What the host has seen, of the signals that it can see. */
-  reportTamper: {
-    arguments: { signal: TamperSignal; detail: string }
-    parts: None
-    result: { response: TamperResponse }
-    answer: None
-  }
-  /** Back to operational. */
-  acknowledgeTamper: { arguments: None; parts: None; result: None; answer: None }
-  /** Overwrites all secrets. The frame `zeroised` follows the answer, and then the end. */
-  zeroise: { arguments: { reason: string }; parts: None; result: None; answer: None }
   /** Piece 0 freezes a new generation: later sealed changes belong to it. */
   takeSnapshot: {
     arguments: { piece: number }

@@ -255,6 +255,35 @@ export function decodeOfferedShare(offered: Uint8Array): {
   return { place, share }
 }
 
+/** Byte strings in one part: each behind its length in 2 bytes. Whoever hands over secrets erases the result. */
+export function encodeList(items: readonly Uint8Array[]): Buffer {
+  const length = items.reduce((sum, item) => sum + 2 + item.length, 0)
+  const bytes = Buffer.allocUnsafeSlow(length)
+  let offset = 0
+  for (const item of items) {
+    offset = bytes.writeUInt16BE(item.length, offset)
+    bytes.set(item, offset)
+    offset += item.length
+  }
+  return bytes
+}
+
+/** Views on these bytes. @throws HsmError ARGUMENT_INVALID for more than 16, and for what is cut off */
+export function decodeList(list: Uint8Array): Uint8Array[] {
+  const bytes = Buffer.from(list.buffer, list.byteOffset, list.byteLength)
+  const items: Uint8Array[] = []
+  let offset = 0
+  while (offset < bytes.length) {
+    const end = offset + 2 <= bytes.length ? offset + 2 + bytes.readUInt16BE(offset) : 0
+    if (end === 0 || end > bytes.length || items.length === sharesMax) {
+      throw new HsmError('ARGUMENT_INVALID', 'this is no list of at most 16 byte strings')
+    }
+    items.push(bytes.subarray(offset + 2, end))
+    offset = end
+  }
+  return items
+}
+
 function notAShare(): HsmError {
   return new HsmError('SHARE_INVALID', 'this is no share, or it was changed')
 }

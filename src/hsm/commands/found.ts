@@ -1,0 +1,121 @@
+/** The founding of a domain: what is asked, what is made, and what is answered (`../founding.ts`). */
+
+import { sourceUnverified } from '../contract/attestation.ts'
+import type { Commands } from '../contract/commands.ts'
+import { type SealKind, sealKinds } from '../contract/domain-commands.ts'
+import { HsmError } from '../contract/errors.ts'
+import { sealSecretBytesMax } from '../contract/limits.ts'
+import { encodeList, sharesMax } from '../contract/share.ts'
+import { type TransportPurpose, transportOverheadBytes } from '../contract/transport.ts'
+import { Domain } from '../domain.ts'
+import {
+  type Founding,
+  foundDomainState,
+  foundingWithoutPeople,
+  parseFounding,
+} from '../domain-state.ts'
+import {
+  assertLevelCanBegin,
+  type CustodiansAsked,
+  parseCustodians,
+  shareRoot,
+  signFounding,
+} from '../founding.ts'
+import type { Module } from '../module.ts'
+import { parseBoolean, parseChoice, parseObject } from '../parse.ts'
+import { makeSeal } from '../seals.ts'
+import { foundState } from '../unlock.ts'
+import { command, unrestricted } from './row.ts'
+
+export const sealedSecret = { bytesMax: sealSecretBytesMax + transportOverheadBytes }
+/** Each passphrase behind its length. */
+const passphrasesBytesMax = sharesMax * (2 + sealSecretBytesMax) + transportOverheadBytes
+
+interface FoundArguments {
+  readonly development: boolean
+  readonly seal?: SealKind
+  readonly founding?: Founding
+  readonly custodians?: CustodiansAsked
+}
+
+export const found = command({
+  name: 'found',
+  states: ['uninitialised'],
+  ...unrestricted,
+  alone: true,
+  record: 'nothing',
+  parts: {
+    secret: { ...sealedSecret, optional: true },
+    passphrases: { bytesMax: passphrasesBytesMax, optional: true },
+  },
+  parse: (untrusted) => {
+    const members = ['development', 'seal', 'founding', 'custodians']
+    const { development, seal, founding, custodians } = parseObject(untrusted, members, 'arguments')
+    if (seal === undefined && custodians === undefined) {
+      throw new HsmError('ARGUMENT_INVALID', 'a domain has a seal, custodians, or both')
+    }
+    return {
+      development: parseBoolean(development, 'development'),
+      ...(seal === undefined ? {} : { seal: parseChoice(seal, sealKinds, 'seal') }),
+      ...(founding === undefined ? {} : { founding: parseFounding(founding) }),
+      ...(custodians === undefined ? {} : { custodians: parseCustodians(custodians) }),
+    }
+  },
+  run: (module, args, parts) => module.move(() => foundDomain(module, args, parts)),
+})
+
+async function foundDomain(
+  module: Module,
+  { development, seal: kind, founding = foundingWithoutPeople, custodians }: FoundArguments,
+  parts: Commands['found']['parts'],
+) {
+  const isVerified = module.sourceManifest !== sourceUnverified
+  assertLevelCanBegin(founding.level, { seal: kind, isVerified })
+  using owned = new DisposableStack()
+  const open = (part: Uint8Array | undefined, purpose: TransportPurpose) =>
+    part && owned.use(module.transport.open(part, purpose))
+  const secret = open(parts.secret, 'seal secret')
+  const passphrases = open(parts.passphrases, 'custodian share')
+  if ((kind === undefined) !== (secret === undefined)) {
+    throw new HsmError('ARGUMENT_INVALID', 'a seal and its secret come together')
+  }
+  const domain = Domain.found({ development })
+  using unfinished = new DisposableStack()
+  unfinished.use(domain)
+  const seal = kind && secret ? await makeSeal(kind, secret, domain) : undefined
+  const shares = custodians && (await shareRoot(domain, custodians, passphrases))
+  const time = module.now()
+  const names = custodians?.people.map(({ name }) => name) ?? []
+  const keepers = shares && {
+    shareSet: shares.shareSet.toString('hex'),
+    threshold: custodians?.threshold ?? 0,
+    names,
+  }
+  const domainState = foundDomainState(domain, founding, { custodians: keepers ?? null, time })
+  const said = signFounding(domain, domainState, { seal: kind, custodians, shares, time })
+  const { snapshot, ...opened } = foundState(
+    { domain, domainState },
+    module.staged,
+    module.prelude,
+    module.clock,
+  )
+  unfinished.move()
+  module.enter(opened)
+  const { statement, signature } = domainState
+  const answer = {
+    snapshot,
+    state: Buffer.from(JSON.stringify({ statement, signature })),
+    founding: Buffer.from(JSON.stringify(said)),
+    ...(seal ? { seal } : {}),
+    ...(shares ? { shares: encodeList(shares.files) } : {}),
+  }
+  return { result: idsOf(domain), parts: answer }
+}
+
+export function idsOf({ domainId, moduleId, identityPublicKey }: Domain) {
+  return {
+    domainId: domainId.toString('hex'),
+    moduleId: moduleId.toString('hex'),
+    identityKey: identityPublicKey.toString('hex'),
+  }
+}
