@@ -21,7 +21,7 @@ import {
 } from './contract/transcript.ts'
 import type { Domain } from './domain.ts'
 import type { StoredDomainState } from './ledger.ts'
-import { levelProfiles } from './levels.ts'
+import { assertSealPermitted, assertStanding, levelProfiles, type Standing } from './levels.ts'
 import { parseChoice, parseInteger, parseList, parseObject } from './parse.ts'
 import { parsePersonName } from './people.ts'
 import { hasHealthyHardwareSource } from './random.ts'
@@ -63,23 +63,18 @@ function parseCustodian(value: unknown): CustodianAsked {
   return { name, kind: 'key', publicKey }
 }
 
-/** That a domain of this level can be opened like this, here. @throws HsmError LEVEL_NOT_PERMITTED */
+/** That a domain of this level can begin here, and be opened like this. @throws HsmError LEVEL_NOT_PERMITTED */
 export function assertLevelCanBegin(
   level: SecurityLevel,
-  { seal, isVerified }: { readonly seal: SealKind | undefined; readonly isVerified: boolean },
+  seal: SealKind | undefined,
+  standing: Standing,
 ): void {
-  const { hardwareEntropy, launcher } = levelProfiles[level]
-  if (seal) assertSealPermitted(level, seal)
-  if (hardwareEntropy && !hasHealthyHardwareSource()) {
-    throw notOfLevel(level, 'a noise source in hardware that works')
+  assertSealPermitted(level, seal ?? 'shares')
+  assertStanding(level, standing)
+  if (levelProfiles[level].hardwareEntropy && !hasHealthyHardwareSource()) {
+    const reason = `security level ${level} asks for a noise source in hardware that works`
+    throw new HsmError('LEVEL_NOT_PERMITTED', reason)
   }
-  if (launcher && !isVerified) throw notOfLevel(level, 'a launcher that has checked the source')
-}
-
-/** @throws HsmError LEVEL_NOT_PERMITTED */
-export function assertSealPermitted(level: SecurityLevel, seal: SealKind): void {
-  const { seals } = levelProfiles[level]
-  if (!seals.includes(seal)) throw notOfLevel(level, `a seal by ${seals.join(' or ')}`)
 }
 
 /**
@@ -154,10 +149,6 @@ function entryOf(person: CustodianAsked, position: number, check: Buffer | undef
     keyDigest,
     check: check?.toString('hex') ?? '',
   }
-}
-
-function notOfLevel(level: SecurityLevel, what: string): HsmError {
-  return new HsmError('LEVEL_NOT_PERMITTED', `security level ${level} asks for ${what}`)
 }
 
 function invalid(message: string): HsmError {

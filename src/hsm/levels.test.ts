@@ -1,6 +1,7 @@
 /** Security levels: the table's own rules, and that the module refuses by it what it refuses. */
 
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { suite, test } from 'node:test'
 import { isApproved } from './approved.ts'
 import { generate, refuses } from './commands.testing.ts'
@@ -12,11 +13,22 @@ import {
   type KeyUse,
   keyTypes,
 } from './contract/algorithms.ts'
-import { type SecurityLevel, securityLevels } from './contract/domain-state.ts'
+import {
+  type Credential,
+  type DomainState,
+  type Person,
+  ruleNames,
+  type SecurityLevel,
+  securityLevels,
+} from './contract/domain-state.ts'
 import { HsmError } from './contract/errors.ts'
 import { type TamperSignal, tamperResponseMax, tamperSignals } from './contract/tamper.ts'
+import { Domain } from './domain.ts'
+import { foundDomainState } from './domain-state.ts'
 import { Caller, newKeyId, template } from './door.testing.ts'
-import { assertLevelPermits, type LevelledKey, levelProfiles } from './levels.ts'
+import { assertLevelPermits, type LevelledKey, levelProfiles, profileSeals } from './levels.ts'
+import { Module } from './module.ts'
+import { foundState } from './unlock.ts'
 
 const typeNames = Object.keys(keyTypes) as KeyTypeName[]
 
@@ -208,6 +220,107 @@ suite('the module holds its level', () => {
     )
     assert.deepEqual(verified, [true, true, true, true])
     assert.deepEqual(signed, [true, true, false, false])
+  })
+})
+
+/** A domain with all that any level asks for, but for what is given. */
+function founded(
+  level: SecurityLevel,
+  given: Partial<Pick<DomainState, 'people' | 'rules' | 'tamper' | 'custodians'>> = {},
+  domain = Domain.found({ development: false }),
+) {
+  const rule = { approvals: 2, roles: ['officer'], excludeRequester: false } as const
+  const {
+    people = ['Ada', 'Grace'].map((name) => person(name, level === 4)),
+    rules = Object.fromEntries(ruleNames.map((name) => [name, rule])),
+    tamper = {},
+    custodians = { shareSet: '00'.repeat(16), threshold: 2, names: ['Ada', 'Grace'] },
+  } = given
+  return foundDomainState(domain, { level, people, rules, tamper }, { custodians, time: 1 })
+}
+
+/** A module that is about to enter a domain of this level. */
+function standing(level: SecurityLevel, sourceManifest?: string) {
+  const domain = Domain.found({ development: false })
+  const domainState = founded(level, {}, domain)
+  const { module } = new Caller()
+  const own = sourceManifest === undefined ? {} : { sourceManifest }
+  const entering = new Module({ ...module, ...own })
+  const { snapshot: _, ...open } = foundState(
+    { domain, domainState },
+    entering.staged,
+    entering.prelude,
+    entering.clock,
+  )
+  return { entering, open }
+}
+
+function person(name: string, hasPasskey: boolean): Person {
+  const { publicKey } = generateKeyPairSync('ed25519')
+  const spki = publicKey.export({ format: 'der', type: 'spki' }).toString('base64')
+  const site = { relyingParty: 'localhost', origin: 'https://localhost' }
+  const credential: Credential = hasPasskey
+    ? { kind: 'passkey', publicKey: spki, ...site }
+    : { kind: 'ed25519', publicKey: spki }
+  return { name, roles: ['officer'], credential, pin: null }
+}
+
+suite('a domain that is founded', () => {
+  const levels = (given: Parameters<typeof founded>[1]) =>
+    securityLevels.filter((level) => {
+      try {
+        founded(level, given)
+        return true
+      } catch (error) {
+        assert(error instanceof HsmError && error.code === 'LEVEL_NOT_PERMITTED')
+        return false
+      }
+    })
+
+  test('has what its level asks for', () => {
+    const officers = ['Ada', 'Grace'].map((name) => person(name, false))
+    const rule = { approvals: 1, roles: ['officer'], excludeRequester: false } as const
+    const single = Object.fromEntries(ruleNames.map((name) => [name, rule]))
+    const alone = { shareSet: '00'.repeat(16), threshold: 1, names: ['Ada'] }
+    assert.deepEqual(levels({}), [1, 2, 3, 4])
+    assert.deepEqual(levels({ people: officers }), [1, 2, 3], 'one factor')
+    assert.deepEqual(levels({ rules: single }), [1, 2], 'one approval')
+    assert.deepEqual(levels({ rules: {} }), [1], 'no approval')
+    assert.deepEqual(levels({ custodians: null }), [1, 2], 'no custodians')
+    assert.deepEqual(levels({ custodians: alone }), [1, 2], 'one custodian')
+    assert.deepEqual(levels({ tamper: { 'chassis-opened': 1 } }), [1, 2], 'a weaker response')
+    assert.deepEqual(levels({ tamper: { 'chassis-opened': 2 } }), [1, 2, 3, 4])
+  })
+})
+
+suite('a module that enters a domain', () => {
+  const checked = 'ab'.repeat(32)
+
+  test('has a seal that the level permits', () => {
+    for (const level of securityLevels) {
+      for (const seal of profileSeals) {
+        const { entering, open } = standing(level, checked)
+        const enter = () => entering.enter(open, seal)
+        if (levelProfiles[level].seals.includes(seal)) enter()
+        else assert.throws(enter, { code: 'LEVEL_NOT_PERMITTED' })
+        const isPermitted = levelProfiles[level].seals.includes(seal)
+        assert.equal(entering.state, isPermitted ? 'operational' : 'uninitialised')
+      }
+    }
+  })
+
+  test('from level 3 was started by a launcher that checked its source', () => {
+    const entered = securityLevels.map((level) => {
+      const { entering, open } = standing(level)
+      try {
+        entering.enter(open, 'shares')
+        return true
+      } catch (error) {
+        assert(error instanceof HsmError && error.code === 'LEVEL_NOT_PERMITTED')
+        return false
+      }
+    })
+    assert.deepEqual(entered, [true, true, false, false])
   })
 })
 

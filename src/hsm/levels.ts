@@ -6,6 +6,7 @@
  */
 
 import { isApproved, type KeyProperties, protects, strengthBits } from './approved.ts'
+import { sourceUnverified } from './contract/attestation.ts'
 import type { SecurityLevel } from './contract/domain-state.ts'
 import { HsmError } from './contract/errors.ts'
 import type { KeyTemplate } from './contract/keys.ts'
@@ -167,6 +168,30 @@ export function assertLevelPermits(
   const least = protects(key) ? profile.strengthBitsMin : profile.legacyStrengthBitsMin
   if (strengthBits(key.type, lengthBytes) < least) {
     throw new HsmError('KEY_TOO_WEAK', `security level ${level} asks for ${least} bits of strength`)
+  }
+}
+
+/**
+ * That the root key may be under a seal of this kind: asked when one is made, and when one has opened.
+ * @throws HsmError LEVEL_NOT_PERMITTED
+ */
+export function assertSealPermitted(level: SecurityLevel, seal: ProfileSeal): void {
+  if (!levelProfiles[level].seals.includes(seal)) throw notPermitted(level, `a seal by ${seal}`)
+}
+
+/** What a module is started with, as far as a level asks for it. */
+export interface Standing {
+  /** Digest of the manifest that the launcher checked; `unverified` when there was none. */
+  readonly sourceManifest: string
+}
+
+/**
+ * That a module of this standing may become operational in a domain of this level.
+ * @throws HsmError LEVEL_NOT_PERMITTED
+ */
+export function assertStanding(level: SecurityLevel, { sourceManifest }: Standing): void {
+  if (levelProfiles[level].launcher && sourceManifest === sourceUnverified) {
+    throw notPermitted(level, 'a module whose source no launcher has checked')
   }
 }
 

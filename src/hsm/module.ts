@@ -21,6 +21,7 @@ import { leavesUnstoredMax } from './contract/limits.ts'
 import { destroyedRevision } from './floor.ts'
 import { type LoadedKey, LoadedKeys } from './keys/loaded.ts'
 import { unwrap } from './keys/wrapped.ts'
+import { assertSealPermitted, assertStanding, type ProfileSeal } from './levels.ts'
 import type { KeyReference } from './parse.ts'
 import { type Clock, type LeafSink, Prelude } from './record.ts'
 import { OfferedShares } from './shares.ts'
@@ -158,15 +159,19 @@ export class Module implements Disposable {
 
   /**
    * Operational from here on; what was staged is let go. Takes ownership, also when it refuses.
-   * @throws HsmError MODULE_FAILED when a self-test was not met meanwhile
+   * @param seal by which the root key came
+   * @throws HsmError MODULE_FAILED when a self-test was not met meanwhile, LEVEL_NOT_PERMITTED
    */
-  enter(open: OpenModule): void {
+  enter(open: OpenModule, seal: ProfileSeal): void {
     assert(!this.#open)
-    if (this.#failure !== '') {
-      open.sealedState[Symbol.dispose]()
-      open.domain[Symbol.dispose]()
-      throw failed()
-    }
+    using refused = new DisposableStack()
+    refused.use(open.domain)
+    refused.use(open.sealedState)
+    if (this.#failure !== '') throw failed()
+    const { level } = open.ledger.domainState
+    assertSealPermitted(level, seal)
+    assertStanding(level, this)
+    refused.move()
     this.#open = open
     this.#staged = new Staged()
     this.offered[Symbol.dispose]()

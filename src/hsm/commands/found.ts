@@ -1,6 +1,5 @@
 /** The founding of a domain: what is asked, what is made, and what is answered (`../founding.ts`). */
 
-import { sourceUnverified } from '../contract/attestation.ts'
 import type { Commands } from '../contract/commands.ts'
 import { type SealKind, sealKinds } from '../contract/domain-commands.ts'
 import { HsmError } from '../contract/errors.ts'
@@ -69,8 +68,7 @@ async function foundDomain(
   { development, seal: kind, founding = foundingWithoutPeople, custodians }: FoundArguments,
   parts: Commands['found']['parts'],
 ) {
-  const isVerified = module.sourceManifest !== sourceUnverified
-  assertLevelCanBegin(founding.level, { seal: kind, isVerified })
+  assertLevelCanBegin(founding.level, kind, module)
   using owned = new DisposableStack()
   const open = (part: Uint8Array | undefined, purpose: TransportPurpose) =>
     part && owned.use(module.transport.open(part, purpose))
@@ -100,7 +98,7 @@ async function foundDomain(
     module.clock,
   )
   unfinished.move()
-  module.enter(opened)
+  module.enter(opened, kind ?? 'shares')
   const { statement, signature } = domainState
   const answer = {
     snapshot,

@@ -9,7 +9,7 @@ import { HsmError } from '../contract/errors.ts'
 import { chunkBytesMax } from '../contract/limits.ts'
 import { offeredShareBytes } from '../contract/share.ts'
 import { transportOverheadBytes } from '../contract/transport.ts'
-import { assertSealPermitted } from '../founding.ts'
+import { assertSealPermitted } from '../levels.ts'
 import type { Module } from '../module.ts'
 import { parseChoice, parseHex, parseInteger, parseNothing, parseObject } from '../parse.ts'
 import { makeSeal, type OpenedSeal, openSeal, sealBytes } from '../seals.ts'
@@ -96,7 +96,7 @@ export const unlock = command({
     module.move(async () => {
       const opened = await openRoot(module, args, parts)
       const open = openState(opened, module.staged, module.prelude, module.clock)
-      module.enter(open)
+      module.enter(open, args.seal)
       const { domain, record } = open
       const { development } = domain
       return { result: { ...idsOf(domain), development, recordSize: record.size }, parts: {} }
