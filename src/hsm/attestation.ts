@@ -13,6 +13,7 @@ import {
   keyFormat,
   moduleFormat,
   notice,
+  type Statement,
   sourceUnverified,
 } from './contract/attestation.ts'
 import { domainStateHash } from './contract/domain-state.ts'
@@ -27,6 +28,7 @@ import {
   requestsInFlightMax,
   stagedBytesMax,
 } from './contract/limits.ts'
+import type { Domain } from './domain.ts'
 import { checkValue } from './keys/check-value.ts'
 import type { LoadedKey } from './keys/loaded.ts'
 import type { Module } from './module.ts'
@@ -55,7 +57,7 @@ export function sourceManifestOf(args: readonly string[]): string {
 }
 
 /** The signed file about the module as it is now. @param nonce in lower-case hex */
-export function attestModule(module: Module, nonce: string): Buffer {
+export function attestModule(module: Module, nonce: string): Promise<Buffer> {
   const { domain, ledger, record } = module.open
   const { signedDomainState, domainState } = ledger
   const { size, root } = record.head
@@ -80,7 +82,7 @@ export function attestModule(module: Module, nonce: string): Buffer {
     freshness: 'none',
     record: { size, root: root.toString('hex') },
   } as const
-  return encodeSigned(statement, domain.signStatement(encodeStatement(statement)))
+  return signed(domain, statement)
 }
 
 /** The signed file about a key that the module holds. @param nonce in lower-case hex */
@@ -88,7 +90,7 @@ export function attestKey(
   module: Module,
   { attributes, material }: LoadedKey,
   nonce: string,
-): Buffer {
+): Promise<Buffer> {
   const statement = {
     ...heading(module, nonce),
     format: keyFormat,
@@ -97,14 +99,14 @@ export function attestKey(
     approved: isApproved(attributes),
     strengthBits: strengthBits(attributes.type, material.secretBytes),
   } as const
-  return encodeSigned(statement, module.open.domain.signStatement(encodeStatement(statement)))
+  return signed(module.open.domain, statement)
 }
 
 /**
  * The signed extract of the domain state that outsiders pin: members, and whose approvals count. The
  * state itself stays inside, because it has what checks people's PINs.
  */
-export function domainStatement({ open: { domain, ledger } }: Module): Buffer {
+export function domainStatement({ open: { domain, ledger } }: Module): Promise<Buffer> {
   const { signedDomainState, domainState } = ledger
   const { development, level, version, members, people, time } = domainState
   const statement = {
@@ -119,7 +121,11 @@ export function domainStatement({ open: { domain, ledger } }: Module): Buffer {
     maker: domain.moduleId.toString('hex'),
     time,
   } as const
-  return encodeSigned(statement, domain.signStatement(encodeStatement(statement)))
+  return signed(domain, statement)
+}
+
+async function signed(domain: Domain, statement: Statement): Promise<Buffer> {
+  return encodeSigned(statement, await domain.signStatementLater(encodeStatement(statement)))
 }
 
 function heading(module: Module, nonce: string) {

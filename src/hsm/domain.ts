@@ -28,6 +28,7 @@ import {
 } from './contract/double-signature.ts'
 import { HsmError } from './contract/errors.ts'
 import { type KeyId, keyIdBytes } from './contract/keys.ts'
+import { onThreadPool } from './primitives/implementation.ts'
 import { randomBytes } from './random.ts'
 import { SealingKey, sealingOverheadBytes } from './sealing.ts'
 import { Secret } from './secret.ts'
@@ -189,6 +190,15 @@ export class Domain implements Disposable {
       ed25519: this.#identityKey,
       mlDsa65: this.#keys.mlDsa.expose(mlDsaKey),
     })
+  }
+
+  /** The same, the slower signature on another thread. @throws TypeError after it was disposed */
+  async signStatementLater(statement: Uint8Array): Promise<DoubleSignature> {
+    if (!this.#identityKey) throw new TypeError('domain used after it was disposed')
+    const ed25519 = sign(null, statement, this.#identityKey).toString('base64')
+    const key = this.#keys.mlDsa.expose(mlDsaKey)
+    const mlDsa65 = await onThreadPool<Buffer>((callback) => sign(null, statement, key, callback))
+    return { ed25519, mlDsa65: mlDsa65.toString('base64') }
   }
 
   /** Signs once more, by Ed25519, after the domain was disposed: what a zeroised module says last. */

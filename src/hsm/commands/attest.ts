@@ -18,9 +18,9 @@ export const attest = command({
   parse: (untrusted) => ({
     nonce: parseNonce(parseObject(untrusted, ['nonce'], 'arguments').nonce),
   }),
-  run: (module, { nonce }) => ({
+  run: async (module, { nonce }) => ({
     result: {},
-    parts: { attestation: attestModule(module, nonce) },
+    parts: { attestation: await attestModule(module, nonce) },
   }),
 })
 
@@ -35,9 +35,9 @@ export const attestKey = command({
     const args = parseObject(untrusted, ['key', 'version', 'nonce'], 'arguments')
     return { ...parseKeyReference(args), nonce: parseNonce(args.nonce) }
   },
-  run: (module, args, { wrapped }) => ({
+  run: async (module, args, { wrapped }) => ({
     result: {},
-    parts: { attestation: keyFile(module, module.key(args, wrapped), args.nonce) },
+    parts: { attestation: await keyFile(module, module.key(args, wrapped), args.nonce) },
   }),
 })
 
@@ -48,7 +48,7 @@ export const getDomainStatement = command({
   record: 'nothing',
   parts: {},
   parse: parseNothing,
-  run: (module) => ({ result: {}, parts: { statement: domainStatement(module) } }),
+  run: async (module) => ({ result: {}, parts: { statement: await domainStatement(module) } }),
 })
 
 const noncePattern = /^(?:[0-9a-f]{2})+$/

@@ -103,7 +103,7 @@ export interface DomainStatement {
 }
 
 export type Attestation = ModuleStatement | KeyStatement
-type Statement = Attestation | DomainStatement
+export type Statement = Attestation | DomainStatement
 
 /** The file. */
 export function encodeSigned(statement: Statement, signatures: DoubleSignature): Buffer {
