@@ -11,6 +11,7 @@ import {
   encodeSigned,
   encodeStatement,
   keyFormat,
+  type ModuleStatement,
   moduleFormat,
   notice,
   type Statement,
@@ -32,6 +33,7 @@ import type { Domain } from './domain.ts'
 import { checkValue } from './keys/check-value.ts'
 import type { LoadedKey } from './keys/loaded.ts'
 import type { Module } from './module.ts'
+import { entropyStatus } from './random.ts'
 
 export const moduleVersion = '0.1.0'
 
@@ -64,6 +66,8 @@ export function attestModule(module: Module, nonce: string): Promise<Buffer> {
   const statement = {
     ...heading(module, nonce),
     format: moduleFormat,
+    state: module.state,
+    tamper: ledger.tamper ? { signal: ledger.tamper.signal, time: ledger.tamper.time } : null,
     identity: domain.identityPublicKeys,
     domainState: {
       version: domainState.version,
@@ -78,7 +82,7 @@ export function attestModule(module: Module, nonce: string): Promise<Buffer> {
     wall: module.wall,
     limits,
     selfTests: { passed: module.selfTestsPassed, failed: 0 },
-    entropy: { state: 'not assessed', sources: ['operating system'] },
+    entropy: entropy(),
     freshness: 'none',
     record: { size, root: root.toString('hex') },
   } as const
@@ -122,6 +126,20 @@ export function domainStatement({ open: { domain, ledger } }: Module): Promise<B
     time,
   } as const
   return signed(domain, statement)
+}
+
+function entropy(): ModuleStatement['entropy'] {
+  const { generator, sources } = entropyStatus()
+  return {
+    mechanism: generator.mechanism,
+    sources: sources.map(({ name, physical, state, entropyBits, failures }) => ({
+      name,
+      physical,
+      state,
+      millibits: Math.floor(entropyBits * 1_000),
+      failures,
+    })),
+  }
 }
 
 async function signed(domain: Domain, statement: Statement): Promise<Buffer> {

@@ -27,7 +27,9 @@ import { Domain } from './domain.ts'
 import { foundDomainState } from './domain-state.ts'
 import { Caller, newKeyId, template } from './door.testing.ts'
 import { assertLevelPermits, type LevelledKey, levelProfiles, profileSeals } from './levels.ts'
-import { Module } from './module.ts'
+import { Module, type ModuleOptions } from './module.ts'
+import { systemClock } from './record.ts'
+import { TransportKey } from './transport.ts'
 import { foundState } from './unlock.ts'
 
 const typeNames = Object.keys(keyTypes) as KeyTypeName[]
@@ -240,12 +242,11 @@ function founded(
 }
 
 /** A module that is about to enter a domain of this level. */
-function standing(level: SecurityLevel, sourceManifest?: string) {
+function standing(level: SecurityLevel, own: Partial<ModuleOptions> = {}) {
   const domain = Domain.found({ development: false })
   const domainState = founded(level, {}, domain)
-  const { module } = new Caller()
-  const own = sourceManifest === undefined ? {} : { sourceManifest }
-  const entering = new Module({ ...module, ...own })
+  const transport = TransportKey.generate()
+  const entering = new Module({ clock: systemClock, transport, wall: 'none', ...own })
   const { snapshot: _, ...open } = foundState(
     { domain, domainState },
     entering.staged,
@@ -294,7 +295,7 @@ suite('a domain that is founded', () => {
 })
 
 suite('a module that enters a domain', () => {
-  const checked = 'ab'.repeat(32)
+  const checked = { sourceManifest: 'ab'.repeat(32), hasHardwareEntropy: () => true }
 
   test('has a seal that the level permits', () => {
     for (const level of securityLevels) {
@@ -309,9 +310,9 @@ suite('a module that enters a domain', () => {
     }
   })
 
-  test('from level 3 was started by a launcher that checked its source', () => {
-    const entered = securityLevels.map((level) => {
-      const { entering, open } = standing(level)
+  const entered = (own: Partial<ModuleOptions>) =>
+    securityLevels.filter((level) => {
+      const { entering, open } = standing(level, own)
       try {
         entering.enter(open, 'shares')
         return true
@@ -320,7 +321,14 @@ suite('a module that enters a domain', () => {
         return false
       }
     })
-    assert.deepEqual(entered, [true, true, false, false])
+
+  test('from level 3 was started by a launcher that checked its source', () => {
+    assert.deepEqual(entered(checked), [1, 2, 3, 4])
+    assert.deepEqual(entered({ ...checked, sourceManifest: 'unverified' }), [1, 2])
+  })
+
+  test('from level 3 has a noise source in hardware', () => {
+    assert.deepEqual(entered({ ...checked, hasHardwareEntropy: () => false }), [1, 2])
   })
 })
 

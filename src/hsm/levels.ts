@@ -183,15 +183,21 @@ export function assertSealPermitted(level: SecurityLevel, seal: ProfileSeal): vo
 export interface Standing {
   /** Digest of the manifest that the launcher checked; `unverified` when there was none. */
   readonly sourceManifest: string
+  /** Whether a noise source in hardware passes its health tests. */
+  readonly hasHardwareEntropy: () => boolean
 }
 
 /**
  * That a module of this standing may become operational in a domain of this level.
  * @throws HsmError LEVEL_NOT_PERMITTED
  */
-export function assertStanding(level: SecurityLevel, { sourceManifest }: Standing): void {
-  if (levelProfiles[level].launcher && sourceManifest === sourceUnverified) {
+export function assertStanding(level: SecurityLevel, standing: Standing): void {
+  const { launcher, hardwareEntropy } = levelProfiles[level]
+  if (launcher && standing.sourceManifest === sourceUnverified) {
     throw notPermitted(level, 'a module whose source no launcher has checked')
+  }
+  if (hardwareEntropy && !standing.hasHardwareEntropy()) {
+    throw notPermitted(level, 'a module without a noise source in hardware')
   }
 }
 

@@ -23,6 +23,7 @@ import { type LoadedKey, LoadedKeys } from './keys/loaded.ts'
 import { unwrap } from './keys/wrapped.ts'
 import { assertSealPermitted, assertStanding, type ProfileSeal } from './levels.ts'
 import type { KeyReference } from './parse.ts'
+import { hasHealthyHardwareSource } from './random.ts'
 import { type Clock, type LeafSink, Prelude } from './record.ts'
 import { OfferedShares } from './shares.ts'
 import { stateChange } from './state-change.ts'
@@ -38,12 +39,15 @@ export interface ModuleOptions {
   readonly wall: string
   /** What attestations say of the source (attestation.ts). */
   readonly sourceManifest?: string
+  /** Of the module's own sources, unless a test says otherwise. */
+  readonly hasHardwareEntropy?: () => boolean
 }
 
 export class Module implements Disposable {
   readonly clock: Clock
   readonly wall: string
   readonly sourceManifest: string
+  readonly hasHardwareEntropy: () => boolean
   /** Known answers that were met since the start. */
   selfTestsPassed = 0
   readonly keys = new LoadedKeys()
@@ -65,11 +69,13 @@ export class Module implements Disposable {
   #isMoving = false
   readonly #usesBegun = new Set<Promise<unknown>>()
 
-  constructor({ clock, transport, wall, sourceManifest = sourceUnverified }: ModuleOptions) {
+  constructor(options: ModuleOptions) {
+    const { clock, transport, wall } = options
     this.clock = clock
     this.#transport = transport
     this.wall = wall
-    this.sourceManifest = sourceManifest
+    this.sourceManifest = options.sourceManifest ?? sourceUnverified
+    this.hasHardwareEntropy = options.hasHardwareEntropy ?? hasHealthyHardwareSource
     this.prelude = new Prelude(clock)
   }
 

@@ -14,6 +14,8 @@ import {
   attestationBytesMax,
   type DomainStatement,
   domainStatementBytesMax,
+  type KeyStatement,
+  type ModuleStatement,
   moduleFormat,
   nonceBytesMax,
   nonceBytesMin,
@@ -181,21 +183,29 @@ function rowsOf(attestation: Attestation, domain: DomainStatement, nonce?: strin
   ]
 }
 
-function moduleRows(of: Extract<Attestation, { readonly format: typeof moduleFormat }>): Rows {
+function moduleRows(of: ModuleStatement): Rows {
   const { software, selfTests, entropy, record } = of
   return [
+    ['state', of.tamper ? `${of.state}: ${of.tamper.signal} at ${time(of.tamper.time)}` : of.state],
     ['version', `${software.version}, Node ${software.node}, OpenSSL ${software.openssl}`],
     ['source manifest', software.sourceManifest],
     ['wall', of.wall],
     ['self-tests', `${selfTests.passed} met, ${selfTests.failed} not met`],
-    ['entropy', `${entropy.state}: ${entropy.sources.join(', ')}`],
+    ['entropy', `${entropy.mechanism} over ${entropy.sources.map(sourceText).join(', ')}`],
     ['freshness', of.freshness],
     ['record', `${record.size} leaves, root ${record.root}`],
     ['domain state', `version ${of.domainState.version}, SHA-256 ${of.domainState.hash}`],
   ]
 }
 
-function keyRows(of: Exclude<Attestation, { readonly format: typeof moduleFormat }>): Rows {
+type Source = ModuleStatement['entropy']['sources'][number]
+
+function sourceText({ name, state, physical, failures }: Source): string {
+  const failed = failures === 0 ? '' : `, ${failures} failures`
+  return `${name} (${physical ? 'hardware, ' : ''}${state}${failed})`
+}
+
+function keyRows(of: KeyStatement): Rows {
   const { attributes: key, checkValue, approved, strengthBits } = of
   return [
     ['key', `${key.key} version ${key.version}, revision ${key.revision}`],

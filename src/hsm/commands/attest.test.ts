@@ -42,8 +42,19 @@ suite('attest', () => {
     assert.equal(statement.software.sourceManifest, 'unverified')
     assert.equal(statement.freshness, result.freshness)
     assert.equal(statement.level, 1)
+    assert.equal(statement.entropy.mechanism, 'HMAC_DRBG-SHA-512')
+    assert(statement.entropy.sources.some(({ state }) => state === 'healthy'))
     assert(statement.record.size < Number(result.recordSize))
     assert(Math.abs(statement.time - Date.now()) < 60_000)
+  })
+
+  test('a module that was stopped says so, and why', async () => {
+    const caller = await Caller.founded()
+    const report = { signal: 'debugger-attached', detail: 'a tracer' }
+    await caller.ok({ command: 'reportTamper', arguments: report })
+    const { state, tamper } = await attestation<ModuleStatement>(caller, 'attest', {})
+    assert.equal(state, 'tampered')
+    assert.equal(tamper?.signal, 'debugger-attached')
   })
 
   test('the nonce has 16 to 64 bytes in lower-case hex', async () => {

@@ -7,11 +7,11 @@ import { parseKeyReference, parseNothing, parseObject } from '../parse.ts'
 import { command, unrestricted } from './row.ts'
 import { wrappedPart } from './use-of-key.ts'
 
-const operational = ['operational'] as const
+const whileOpen = ['operational', 'tampered'] as const
 
 export const attest = command({
   name: 'attest',
-  states: operational,
+  states: whileOpen,
   ...unrestricted,
   record: 'nothing',
   parts: {},
@@ -27,7 +27,7 @@ export const attest = command({
 /** In whatever state the key is: what it may do is in the answer, nothing is done with it. */
 export const attestKey = command({
   name: 'attestKey',
-  states: operational,
+  states: ['operational'],
   ...unrestricted,
   record: 'key',
   parts: { wrapped: wrappedPart },
@@ -43,7 +43,7 @@ export const attestKey = command({
 
 export const getDomainStatement = command({
   name: 'getDomainStatement',
-  states: operational,
+  states: whileOpen,
   ...unrestricted,
   record: 'nothing',
   parts: {},

@@ -10,10 +10,12 @@
 
 import { keyClasses } from './algorithms.ts'
 import { canonicalJson } from './canonical-json.ts'
+import type { ModuleState } from './commands.ts'
 import { type Credential, type Member, type PersonRole, securityLevels } from './domain-state.ts'
 import { type DoubleSignature, verifyDouble } from './double-signature.ts'
 import { HsmError } from './errors.ts'
 import { type KeyAttributes, keyStates, provenances } from './keys.ts'
+import { type TamperSignal, tamperSignals } from './tamper.ts'
 
 export const moduleFormat = 'keyhold module attestation v1'
 export const keyFormat = 'keyhold key attestation v1'
@@ -47,6 +49,9 @@ interface Heading {
 
 export interface ModuleStatement extends Heading {
   readonly format: typeof moduleFormat
+  readonly state: ModuleState
+  /** Why the state is tampered, and since when; null in every other. */
+  readonly tamper: { readonly signal: TamperSignal; readonly time: number } | null
   /** Raw public keys in hex. */
   readonly identity: { readonly ed25519: string; readonly mlDsa65: string }
   /** The version of the domain state in force, and the SHA-256 of its bytes in hex. */
@@ -63,7 +68,17 @@ export interface ModuleStatement extends Heading {
   readonly limits: Readonly<Record<string, number>>
   /** Known answers since the start. */
   readonly selfTests: { readonly passed: number; readonly failed: number }
-  readonly entropy: { readonly state: string; readonly sources: readonly string[] }
+  readonly entropy: {
+    readonly mechanism: string
+    readonly sources: readonly {
+      readonly name: string
+      readonly physical: boolean
+      readonly state: string
+      /** Claimed for a sample, in thousandths of a bit. */
+      readonly millibits: number
+      readonly failures: number
+    }[]
+  }
   readonly freshness: string
   /** Leaves of the record whose groups are closed, and the root hash over them in hex. */
   readonly record: { readonly size: number; readonly root: string }
@@ -237,6 +252,7 @@ const isHex = (bytesMin: number, bytesMax: number) => (value: unknown) =>
   /^(?:[0-9a-f]{2})*$/.test(value) &&
   value.length >= 2 * bytesMin &&
   value.length <= 2 * bytesMax
+const isNullOr = (shape: Shape) => (value: unknown) => value === null || fits(value, shape)
 const isLimits = (value: unknown) =>
   fits(value, Object.fromEntries(Object.keys(Object(value)).map((name) => [name, isCount])))
 
@@ -262,13 +278,24 @@ const heading = {
 const moduleShape = {
   ...heading,
   format: isOneOf([moduleFormat]),
+  state: isOneOf(['operational', 'tampered']),
+  tamper: isNullOr({ signal: isOneOf(Object.keys(tamperSignals)), time: isCount }),
   identity: identityShape,
   domainState: { version: isCount, hash: isHash },
   software: { version: isText, node: isText, openssl: isText, sourceManifest: isText },
   wall: isText,
   limits: isLimits,
   selfTests: { passed: isCount, failed: isCount },
-  entropy: { state: isText, sources: isListOf(16, isText) },
+  entropy: {
+    mechanism: isText,
+    sources: isListOf(16, {
+      name: isText,
+      physical: isBoolean,
+      state: isText,
+      millibits: isCount,
+      failures: isCount,
+    }),
+  },
   freshness: isText,
   record: { size: isCount, root: isHash },
 } satisfies Record<keyof ModuleStatement, Shape>
