@@ -394,6 +394,7 @@ export type ModuleStatus = {
   readonly domainId: string
   readonly identityKey: string
   readonly development: boolean
+  readonly level: number
   readonly epoch: number
   readonly loadedKeys: number
   readonly floorEntries: number

@@ -45,6 +45,8 @@ export interface Caches {
   readonly keyNames: AgedCache<KeyId>
   /** By key id. */
   readonly keys: AgedCache<KnownKey>
+  /** The domain's security level, under the empty name. */
+  readonly level: AgedCache<number>
   /** By key id "/" version. */
   readonly wrapped: AgedCache<Uint8Array>
 }

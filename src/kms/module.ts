@@ -14,6 +14,19 @@ export async function moduleStatus(kms: Kms, caller: Caller): Promise<ModuleStat
   return (await runCommand<'getStatus'>(kms, caller, call)).result
 }
 
+/**
+ * Of the domain; for no longer than caches are kept out of date, because a level can only rise.
+ * @throws KmsError MODULE_UNAVAILABLE
+ */
+export async function securityLevel(kms: Kms, caller: Caller): Promise<number> {
+  const { level } = kms.caches
+  const ask = async () => {
+    const call = { command: 'getStatus', arguments: {}, parts: {} } as const
+    return (await runCommand<'getStatus'>(kms, caller, call)).result.level
+  }
+  return level.get('') ?? level.load('', ask)
+}
+
 /** Fresh at each start of the module: what is sealed to it is for this start. */
 export async function transportKey(kms: Kms, caller: Caller): Promise<Uint8Array> {
   await assertPermissionSomewhere(kms, caller, 'transport-key:read')

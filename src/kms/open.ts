@@ -42,6 +42,7 @@ export async function openKms({ folder, host, now, log }: KmsOptions): Promise<K
       grants: cache(cachedGrantsPerIdentityMax),
       keyNames: cache(cachedKeysMax),
       keys: cache(cachedKeysMax),
+      level: cache(1),
       wrapped: cache(cachedWrappedKeysMax),
     },
     keyLocks: new KeyLocks(),

@@ -30,6 +30,7 @@ export function addStatusCommand(program: Command): void {
             ['domain', `${module.domainId}${module.development ? ' (DEVELOPMENT)' : ''}`],
             ['module id', module.moduleId],
             ['identity key', module.identityKey],
+            ['security level', module.level],
             ['epoch', module.epoch],
             ['loaded keys', module.loadedKeys],
             ['record', `${module.recordSize.toLocaleString('en')} leaves`],

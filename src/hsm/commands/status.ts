@@ -59,6 +59,7 @@ function statusOf(module: Module) {
     domainId: domain?.domainId.toString('hex') ?? '',
     identityKey: domain?.identityPublicKey.toString('hex') ?? '',
     development: domain?.development ?? false,
+    level: domain ? module.level : 0,
     epoch: domain?.epoch ?? 0,
     loadedKeys: module.keys.size,
     floorEntries: floor?.size ?? 0,

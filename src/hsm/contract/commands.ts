@@ -125,6 +125,8 @@ export interface ModuleStatus {
   /** Ed25519, 32 bytes in hex: what the heads of the record are signed with. Empty before founding. */
   readonly identityKey: string
   readonly development: boolean
+  /** Security level of the domain, 1 to 4; 0 before there is one. */
+  readonly level: number
   readonly epoch: number
   readonly loadedKeys: number
   readonly floorEntries: number

@@ -24,10 +24,11 @@ import {
   reserve,
 } from '../idempotency.ts'
 import type { Caller, Creation, Kms } from '../kms.ts'
+import { securityLevel } from '../module.ts'
 import { assertLabels, assertName, assertText, type Labels, newId } from '../names.ts'
 import { type Intent, newIntent, writeIntent } from './intents.ts'
 import { type KeyRecord, recordFrom } from './rows.ts'
-import { type KeyShape, templateFor } from './template.ts'
+import { dependsOnLevel, type KeyShape, templateFor } from './template.ts'
 
 /** What the maker of a key says of it. Owner and purpose are mandatory. */
 export interface NewKeyInput extends KeyShape {
@@ -80,7 +81,8 @@ export async function makeKey<T>(
   assertText(input.owner, 'the owner')
   assertText(input.purpose, 'the purpose')
   assertLabels(input.labels ?? {})
-  const template = templateFor(input, making.keyClass)
+  const level = dependsOnLevel(input) ? await securityLevel(kms, caller) : undefined
+  const template = templateFor(input, making.keyClass, level)
   await assertNamespace(kms, namespace)
   const key = parseKeyId(newId('key'))
   return kms.keyLocks.hold(key, async () => {

@@ -1,7 +1,7 @@
 /**
  * What a new key is when its maker leaves something out: a type alone gets the algorithm that its
  * kind is best known for, uses alone get the algorithms that can do them, algorithms alone the uses
- * that they have. Nothing is added to what was asked for: least privilege is the default.
+ * that they have. From security level 2 what is best known is what is approved. Nothing is added to what was asked for: least privilege is the default.
  */
 
 import {
@@ -71,15 +71,27 @@ const preferred: Readonly<Record<KeyTypeName, readonly AlgorithmName[]>> = {
   'ML-DSA-87': ['ML-DSA-87'],
 }
 
+/** Where what stands first above is not approved, and the type has something that is. */
+const preferredApproved: typeof preferred = {
+  ...preferred,
+  'AES-256': ['AES-256-GCM', 'AES-256-CMAC'],
+}
+
+/** Whether it takes the security level to say what a key is. */
+export function dependsOnLevel({ type = typeDefault, algorithms }: KeyShape): boolean {
+  return algorithms === undefined && preferred[type] !== preferredApproved[type]
+}
+
 /** What the other side's public key can do. */
 const publicUses: readonly KeyUse[] = ['encrypt', 'verify', 'wrap', 'encapsulate']
 
 /**
  * The template for the module, complete.
  *
+ * @param level security level of the domain
  * @throws KmsError ARGUMENT_INVALID, ALGORITHM_NOT_SUPPORTED
  */
-export function templateFor(shape: KeyShape, keyClass?: KeyClass): KeyTemplate {
+export function templateFor(shape: KeyShape, keyClass?: KeyClass, level = 1): KeyTemplate {
   const type = shape.type ?? typeDefault
   if (!isKeyTypeName(type)) throw new KmsError('ALGORITHM_NOT_SUPPORTED', 'no such type of key')
   if (shape.algorithms && !shape.algorithms.every(isAlgorithmName)) {
@@ -88,7 +100,8 @@ export function templateFor(shape: KeyShape, keyClass?: KeyClass): KeyTemplate {
   if (shape.uses && !shape.uses.every(isKeyUse)) {
     throw new KmsError('ARGUMENT_INVALID', 'no such use of a key')
   }
-  const algorithms = shape.algorithms ?? algorithmsForUses(type, shape.uses)
+  const first = level === 1 ? preferred[type] : preferredApproved[type]
+  const algorithms = shape.algorithms ?? algorithmsForUses(type, first, shape.uses)
   const uses = shape.uses ?? usesOf(algorithms, keyClass)
   return {
     type,
@@ -108,9 +121,10 @@ export function templateFor(shape: KeyShape, keyClass?: KeyClass): KeyTemplate {
 /** The first algorithm for each use; the type's first when no use was named. */
 function algorithmsForUses(
   type: KeyTypeName,
+  first: readonly AlgorithmName[],
   uses: readonly KeyUse[] | undefined,
 ): AlgorithmName[] {
-  const ordered = [...new Set([...preferred[type], ...algorithmsOf(type)])]
+  const ordered = [...new Set([...first, ...algorithmsOf(type)])]
   if (uses === undefined) return ordered.slice(0, 1)
   const chosen = new Set<AlgorithmName>()
   for (const use of uses) {

@@ -28,6 +28,7 @@ const moduleStatusAnswer = z
     domainId: z.string(),
     identityKey: z.string(),
     development: z.boolean(),
+    level: z.int(),
     epoch: z.int(),
     loadedKeys: z.int(),
     floorEntries: z.int(),
