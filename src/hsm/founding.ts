@@ -9,7 +9,6 @@ import { hash } from 'node:crypto'
 import { canonicalJson } from './contract/canonical-json.ts'
 import { parseCustodianPublicKey } from './contract/custodian-key.ts'
 import type { CustodianAsked, SealKind } from './contract/domain-commands.ts'
-import type { SecurityLevel } from './contract/domain-state.ts'
 import { domainStateHash } from './contract/domain-state.ts'
 import { HsmError } from './contract/errors.ts'
 import { decodeList, sharesMax, thresholdMin } from './contract/share.ts'
@@ -21,10 +20,8 @@ import {
 } from './contract/transcript.ts'
 import type { Domain } from './domain.ts'
 import type { StoredDomainState } from './ledger.ts'
-import { assertSealPermitted, assertStanding, levelProfiles, type Standing } from './levels.ts'
 import { parseChoice, parseInteger, parseList, parseObject } from './parse.ts'
 import { parsePersonName } from './people.ts'
-import { hasHealthyHardwareSource } from './random.ts'
 import { Secret } from './secret.ts'
 import { type CustodianKey, makeShares, type ShareSet } from './shares.ts'
 
@@ -61,20 +58,6 @@ function parseCustodian(value: unknown): CustodianAsked {
   }
   parseCustodianPublicKey(publicKey)
   return { name, kind: 'key', publicKey }
-}
-
-/** That a domain of this level can begin here, and be opened like this. @throws HsmError LEVEL_NOT_PERMITTED */
-export function assertLevelCanBegin(
-  level: SecurityLevel,
-  seal: SealKind | undefined,
-  standing: Standing,
-): void {
-  assertSealPermitted(level, seal ?? 'shares')
-  assertStanding(level, standing)
-  if (levelProfiles[level].hardwareEntropy && !hasHealthyHardwareSource()) {
-    const reason = `security level ${level} asks for a noise source in hardware that works`
-    throw new HsmError('LEVEL_NOT_PERMITTED', reason)
-  }
 }
 
 /**

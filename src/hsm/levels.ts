@@ -176,7 +176,8 @@ export function assertLevelPermits(
  * @throws HsmError LEVEL_NOT_PERMITTED
  */
 export function assertSealPermitted(level: SecurityLevel, seal: ProfileSeal): void {
-  if (!levelProfiles[level].seals.includes(seal)) throw notPermitted(level, `a seal by ${seal}`)
+  const { seals } = levelProfiles[level]
+  if (!seals.includes(seal)) throw askedFor(level, `a seal by ${seals.join(' or ')}`)
 }
 
 /** What a module is started with, as far as a level asks for it. */
@@ -194,11 +195,15 @@ export interface Standing {
 export function assertStanding(level: SecurityLevel, standing: Standing): void {
   const { launcher, hardwareEntropy } = levelProfiles[level]
   if (launcher && standing.sourceManifest === sourceUnverified) {
-    throw notPermitted(level, 'a module whose source no launcher has checked')
+    throw askedFor(level, 'a launcher that has checked the source')
   }
   if (hardwareEntropy && !standing.hasHardwareEntropy()) {
-    throw notPermitted(level, 'a module without a noise source in hardware')
+    throw askedFor(level, 'a noise source in hardware that works')
   }
+}
+
+function askedFor(level: SecurityLevel, what: string): HsmError {
+  return new HsmError('LEVEL_NOT_PERMITTED', `security level ${level} asks for ${what}`)
 }
 
 function notPermitted(level: SecurityLevel, what: string): HsmError {

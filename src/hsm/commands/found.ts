@@ -13,13 +13,8 @@ import {
   foundingWithoutPeople,
   parseFounding,
 } from '../domain-state.ts'
-import {
-  assertLevelCanBegin,
-  type CustodiansAsked,
-  parseCustodians,
-  shareRoot,
-  signFounding,
-} from '../founding.ts'
+import { type CustodiansAsked, parseCustodians, shareRoot, signFounding } from '../founding.ts'
+import { assertSealPermitted, assertStanding } from '../levels.ts'
 import type { Module } from '../module.ts'
 import { parseBoolean, parseChoice, parseObject } from '../parse.ts'
 import { makeSeal } from '../seals.ts'
@@ -68,7 +63,9 @@ async function foundDomain(
   { development, seal: kind, founding = foundingWithoutPeople, custodians }: FoundArguments,
   parts: Commands['found']['parts'],
 ) {
-  assertLevelCanBegin(founding.level, kind, module)
+  // Before there is anything; the module asks again when it enters the domain.
+  if (kind) assertSealPermitted(founding.level, kind)
+  assertStanding(founding.level, module)
   using owned = new DisposableStack()
   const open = (part: Uint8Array | undefined, purpose: TransportPurpose) =>
     part && owned.use(module.transport.open(part, purpose))
