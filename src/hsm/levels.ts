@@ -47,7 +47,10 @@ export interface LevelProfile {
   /** The launcher checks source and Node against the signed manifest, under another user than the host. */
   readonly launcher: boolean
   readonly seals: readonly ProfileSeal[]
-  /** Required: without a peer, witness or TPM counter that confirms the last head, it does not serve. */
+  /**
+   * Required: without a peer, witness or TPM counter that confirms the last head, it does not serve. No
+   * standard asks for it, and as long as nothing here can confirm a head, every level says so and goes on.
+   */
   readonly freshness: 'warned' | 'required'
   /** From level 3 without being asked (7.10): the longest time between two rounds. */
   readonly selfTestHoursMax: 24 | undefined
@@ -120,7 +123,6 @@ const level3: LevelProfile = {
   launcher: true,
   // A passphrase is one person who holds the whole root key: 7.9 asks for split knowledge.
   seals: ['tpm', 'shares'],
-  freshness: 'required',
   selfTestHoursMax: 24,
   tamper: zeroiseOnEntry,
 }
