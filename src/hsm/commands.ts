@@ -107,7 +107,7 @@ const codeOfState: Readonly<Partial<Record<ModuleState, HsmErrorCode>>> = {
 
 function assertState(module: Module, { name, states }: AnyRow): void {
   const { state } = module
-  if (states.includes(state) && !module.isLocking) return
+  if (states.includes(state) && !module.isLocking && !module.tamper.isZeroised) return
   const code = codeOfState[state] ?? 'MODULE_STATE_INVALID'
   throw new HsmError(code, `${name} is not available while the module is ${state}`)
 }

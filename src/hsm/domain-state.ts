@@ -170,8 +170,8 @@ export function assertNotWeaker(state: DomainState, change: DomainChange): void 
     if (isWeaker) throw weaker(`the rule ${name}`)
   }
   for (const signal of Object.keys(tamperSignals) as TamperSignal[]) {
-    const before = state.tamper[signal] ?? levelProfiles[state.level].tamper[signal]
-    const after = tamper[signal] ?? levelProfiles[level].tamper[signal]
+    const before = Math.max(state.tamper[signal] ?? 1, levelProfiles[state.level].tamper[signal])
+    const after = Math.max(tamper[signal] ?? 1, levelProfiles[level].tamper[signal])
     if (after < before) throw weaker(`the response to ${signal}`)
   }
 }
@@ -213,6 +213,7 @@ function withPin(
 
 function signDomainState(domain: Domain, state: DomainState): StoredDomainState {
   assertRulesCanBeMet(state)
+  assertRulesProtected(state)
   assertLevel(state)
   const statement = encodeDomainState(state)
   if (statement.length > domainStateBytesMax) throw invalid('the domain state is too long')
@@ -240,6 +241,27 @@ export function assertRulesCanBeMet({
   }
 }
 
+/**
+ * That nobody meets a rule by first changing who the people are: whoever may do that could sign as all of
+ * them.
+ * @throws HsmError RULES_NOT_MET
+ */
+function assertRulesProtected({ rules }: Pick<DomainState, 'rules'>): void {
+  for (const [name, { approvals, excludeRequester }] of Object.entries(rules) as [
+    RuleName,
+    Rule,
+  ][]) {
+    const { officers } = rules
+    const isProtected =
+      officers !== undefined &&
+      officers.approvals >= approvals &&
+      (officers.excludeRequester || !excludeRequester)
+    if (!isProtected) {
+      throw new HsmError('RULES_NOT_MET', `the rule officers is weaker than the rule ${name}`)
+    }
+  }
+}
+
 /** What changes domain, people, rules, keys that leave, and epochs. */
 const rulesOfLevels: readonly RuleName[] = [
   'officers',
@@ -255,7 +277,7 @@ const rulesOfLevels: readonly RuleName[] = [
 
 /** That the domain has what its security level asks for. @throws HsmError LEVEL_NOT_PERMITTED */
 function assertLevel({ level, people, rules, custodians, tamper, development }: DomainState): void {
-  const { quorumMin, custodiansMin, loginFactorsMin } = levelProfiles[level]
+  const { quorumMin, custodiansMin, loginFactorsMin, tamper: responses } = levelProfiles[level]
   if (development && level > 1) throw notOfLevel(level, 'a domain that is not for development')
   for (const name of rulesOfLevels) {
     const approvals = rules[name]?.approvals ?? 0
@@ -263,16 +285,14 @@ function assertLevel({ level, people, rules, custodians, tamper, development }: 
       throw notOfLevel(level, `the rule ${name} with ${quorumMin} approvals or more`)
     }
   }
+  for (const [signal, response] of Object.entries(tamper) as [TamperSignal, TamperResponse][]) {
+    if (response < responses[signal]) throw notOfLevel(level, `zeroising at ${signal}`)
+  }
   if ((custodians?.threshold ?? 0) < custodiansMin) {
     throw notOfLevel(level, `custodians, ${custodiansMin} or more to unlock`)
   }
   if (people.some((person) => factorsOf(person) < loginFactorsMin)) {
     throw notOfLevel(level, 'passkeys, which verify their users')
-  }
-  for (const [signal, response] of Object.entries(tamper) as [TamperSignal, TamperResponse][]) {
-    if (level > 1 && response < levelProfiles[level].tamper[signal]) {
-      throw notOfLevel(level, `no weaker response to ${signal}`)
-    }
   }
 }
 

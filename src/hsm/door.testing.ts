@@ -18,7 +18,7 @@ import { decodeLeaf, decodeLeafGroup, type Leaf } from './contract/leaf.ts'
 import { sealToTransportKey } from './contract/transport.ts'
 import { serveDoor } from './door.ts'
 import { Module } from './module.ts'
-import { type Clock, systemClock } from './record.ts'
+import { type Clock, systemClock, wallClock } from './record.ts'
 import { TransportKey } from './transport.ts'
 
 export const claim: Claim = {
@@ -56,10 +56,12 @@ export class Caller {
   #lastId = 0
   readonly #waiting = new Map<unknown, (frame: Frame) => void>()
 
-  constructor(options: { clock?: Clock; extra?: readonly AnyRow[] } = {}) {
+  constructor(options: { clock?: Clock; wallClock?: Clock; extra?: readonly AnyRow[] } = {}) {
     const { clock = systemClock, extra = [] } = options
+    // A clock of the test's own is the only one that there is.
+    const wall = options.wallClock ?? options.clock ?? wallClock
     const transport = TransportKey.generate()
-    this.module = new Module({ clock, transport, wall: 'none' })
+    this.module = new Module({ clock, wallClock: wall, transport, wall: 'none' })
     const [here, there] = duplexPair()
     this.stream = here
     const ended = () => {

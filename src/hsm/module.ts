@@ -24,7 +24,7 @@ import { unwrap } from './keys/wrapped.ts'
 import { assertSealPermitted, assertStanding, type ProfileSeal } from './levels.ts'
 import type { KeyReference } from './parse.ts'
 import { hasHealthyHardwareSource } from './random.ts'
-import { type Clock, type LeafSink, Prelude } from './record.ts'
+import { type Clock, type LeafSink, Prelude, wallClock } from './record.ts'
 import { OfferedShares } from './shares.ts'
 import { stateChange } from './state-change.ts'
 import { Tamper } from './tamper.ts'
@@ -33,6 +33,8 @@ import { type OpenModule, Staged } from './unlock.ts'
 
 export interface ModuleOptions {
   readonly clock: Clock
+  /** Only looked at to see whether it goes back; the system's when left out. */
+  readonly wallClock?: Clock
   /** Undefined where there was no generator to make it: such a module has failed. */
   readonly transport: TransportKey | undefined
   /** What status says of the wall. */
@@ -45,6 +47,7 @@ export interface ModuleOptions {
 
 export class Module implements Disposable {
   readonly clock: Clock
+  readonly wallClock: Clock
   readonly wall: string
   readonly sourceManifest: string
   readonly hasHardwareEntropy: () => boolean
@@ -72,6 +75,7 @@ export class Module implements Disposable {
   constructor(options: ModuleOptions) {
     const { clock, transport, wall } = options
     this.clock = clock
+    this.wallClock = options.wallClock ?? wallClock
     this.#transport = transport
     this.wall = wall
     this.sourceManifest = options.sourceManifest ?? sourceUnverified

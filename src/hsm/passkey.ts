@@ -21,6 +21,10 @@ type Passkey = Extract<Credential, { kind: 'passkey' }>
 const authenticatorDataBytes = 37
 const flagUserPresent = 0x01
 const flagUserVerified = 0x04
+const flagBackupEligible = 0x08
+const flagBackupState = 0x10
+/** Attested credential data and extensions: there is no room for either. */
+const flagsOfMore = 0x40 | 0x80
 const clientDataBytesMax = 4_096
 
 /** False for whatever is not right, in one way. */
@@ -32,8 +36,7 @@ export function verifyPasskey(
   if (authenticatorData.length !== authenticatorDataBytes) return false
   const expectedParty = hash('sha256', relyingParty, 'buffer')
   if (!expectedParty.equals(authenticatorData.subarray(0, 32))) return false
-  const needed = flagUserPresent | flagUserVerified
-  if (((authenticatorData[32] ?? 0) & needed) !== needed) return false
+  if (!areFlagsRight(authenticatorData[32] ?? 0)) return false
   if (!isClientDataOf(clientData, challenge, origin)) return false
   const signed = Buffer.concat([authenticatorData, hash('sha256', clientData, 'buffer')])
   const key = createPublicKey({
@@ -42,6 +45,13 @@ export function verifyPasskey(
     type: 'spki',
   })
   return verify(key.asymmetricKeyType === 'ec' ? 'sha256' : null, signed, key, signature)
+}
+
+/** Steps 15 to 18: present, verified, and backed up only if that can be. */
+function areFlagsRight(flags: number): boolean {
+  const needed = flagUserPresent | flagUserVerified
+  if ((flags & needed) !== needed || (flags & flagsOfMore) !== 0) return false
+  return (flags & flagBackupState) === 0 || (flags & flagBackupEligible) !== 0
 }
 
 function isClientDataOf(clientData: Uint8Array, challenge: Uint8Array, origin: string): boolean {
@@ -54,7 +64,7 @@ function isClientDataOf(clientData: Uint8Array, challenge: Uint8Array, origin: s
       members.type === 'webauthn.get' &&
       members.challenge === Buffer.from(challenge).toString('base64url') &&
       members.origin === origin &&
-      members.crossOrigin !== true &&
+      (members.crossOrigin === undefined || members.crossOrigin === false) &&
       members.topOrigin === undefined
     )
   } catch {

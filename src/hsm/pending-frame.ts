@@ -115,6 +115,7 @@ export class PendingFrame {
   close(module: Module): OutgoingFrame {
     const { leaves } = module
     const body: Uint8Array[] = []
+    const unsealed: Uint8Array[] = []
     const changes: Uint8Array[] = []
     let headers = ''
     let changesBytes = 0
@@ -124,13 +125,11 @@ export class PendingFrame {
       if (!answered || !item) continue
       leaves.add(this.#leafOf(module, index, item, answered.outcome))
       headers += index === 0 ? answered.header : `,${answered.header}`
-      for (const change of answered.changes) {
-        const sealed = behindLength(module.open.sealedState.sealChange(change))
-        changes.push(sealed)
-        changesBytes += sealed.length
-      }
+      unsealed.push(...answered.changes)
     }
-    for (const change of module.changesWaiting.splice(0)) {
+    unsealed.push(...module.changesWaiting.splice(0))
+    // Behind the end there is neither a key to seal with nor a state to change.
+    for (const change of module.tamper.isZeroised ? none : unsealed) {
       const sealed = behindLength(module.open.sealedState.sealChange(change))
       changes.push(sealed)
       changesBytes += sealed.length

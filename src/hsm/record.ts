@@ -65,6 +65,9 @@ export type Clock = () => number
 export const systemClock: Clock = () =>
   Math.floor(Math.max(performance.timeOrigin + performance.now(), Date.now()) * 1000)
 
+/** The system's alone, which can be turned back: to notice that it was. */
+export const wallClock: Clock = () => Date.now() * 1000
+
 export class ModuleRecord implements LeafSink {
   readonly #domain: Domain
   readonly #clock: Clock

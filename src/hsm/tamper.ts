@@ -43,6 +43,7 @@ export class Tamper {
   /** From the moment on at which the secrets are gone. */
   isZeroised = false
   #refused: number[] = []
+  /** The most that the wall clock was ever ahead of the monotonic one. */
   #clockOffsetMs: number | undefined
   /** Called with the certificate once everything is overwritten: writes it and ends the process. */
   onZeroised: (certificate: Uint8Array) => void = () => undefined
@@ -51,11 +52,12 @@ export class Tamper {
     this.#module = module
   }
 
-  /** 1 or 2, as level and domain state say; never beyond what the cause of the signal permits. */
+  /** 1 or 2, the stronger of level and domain state; never beyond what the signal's cause permits. */
   responseTo(signal: TamperSignal): TamperResponse {
     const { level, opened } = this.#module
-    const own = opened?.ledger.domainState.tamper[signal]
-    const response = own ?? levelProfiles[level].tamper[signal]
+    const own = opened?.ledger.domainState.tamper[signal] ?? 1
+    const ofLevel = levelProfiles[level].tamper[signal]
+    const response = own > ofLevel ? own : ofLevel
     return response > tamperResponseMax(signal) ? 1 : response
   }
 
@@ -112,14 +114,27 @@ export class Tamper {
     throw new HsmError('MODULE_TAMPERED', 'the module has stopped')
   }
 
-  /** Once a second: whether the wall clock has fallen behind the monotonic one. */
+  /** Once a second: whether the wall clock has fallen behind the monotonic one, at once or bit by bit. */
   watchClock(monotonicMs: number): void {
-    const offsetMs = this.#module.now() - monotonicMs
-    const before = this.#clockOffsetMs ?? offsetMs
-    this.#clockOffsetMs = offsetMs
-    if (before - offsetMs > clockBackMsMax) {
-      this.signal('clock-back', `by ${Math.round((before - offsetMs) / 1_000)} seconds`)
+    const offsetMs = this.#wallMs() - monotonicMs
+    const backMs = (this.#clockOffsetMs ?? offsetMs) - offsetMs
+    if (backMs <= clockBackMsMax) {
+      this.#clockOffsetMs = offsetMs + Math.max(0, backMs)
+      return
     }
+    this.#clockOffsetMs = offsetMs
+    this.signal('clock-back', `by ${Math.round(backMs / 1_000)} seconds`)
+  }
+
+  /** At unlocking: whether the wall clock is before the last leaf of the record. */
+  watchRecord(lastMicros: number): void {
+    const backMs = Math.floor(lastMicros / 1_000) - this.#wallMs()
+    if (backMs <= clockBackMsMax) return
+    this.signal('clock-back', `by ${Math.round(backMs / 1_000)} seconds since the last command`)
+  }
+
+  #wallMs(): number {
+    return Math.floor(this.#module.wallClock() / 1_000)
   }
 
   #wrappedRefused(): void {

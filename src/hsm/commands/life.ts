@@ -98,6 +98,7 @@ export const unlock = command({
       const open = openState(opened, module.staged, module.prelude, module.clock)
       module.enter(open, args.seal)
       const { domain, record } = open
+      module.tamper.watchRecord(record.lastMicros)
       const { development } = domain
       return { result: { ...idsOf(domain), development, recordSize: record.size }, parts: {} }
     }),

@@ -7,6 +7,7 @@
 import type { KeyUse } from '../contract/algorithms.ts'
 import { HsmError } from '../contract/errors.ts'
 import type { KeyTemplate } from '../contract/keys.ts'
+import { assertUseApproved } from '../gate.ts'
 import { assertClass, assertExport, attributesOf, parseTemplate } from '../keys/attributes.ts'
 import { KeyMaterial } from '../keys/material.ts'
 import { type KeyReference, parseChoice, parseKeyReference, parseObject } from '../parse.ts'
@@ -45,6 +46,8 @@ export const wrapKey = command({
   run: (module, args, { wrapped, targetWrapped }) => {
     const key = permitUse(module, args, wrapped, { use: 'wrap', operation: 'wrap' })
     const target = module.key(args.target, targetWrapped)
+    assertUseApproved(module, target.attributes)
+    if (target.attributes.canary) module.tamper.canaryUsed(target.attributes)
     if (target.attributes.class === 'public') {
       throw new HsmError('ARGUMENT_INVALID', 'a public key needs no wrapping')
     }

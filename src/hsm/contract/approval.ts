@@ -12,6 +12,8 @@ import { canonicalJson } from './canonical-json.ts'
 export const approvalFormat = 'keyhold approval v1'
 /** JSON of the part `approvals` that a command may bring. */
 export const approvalsBytesMax = 64 * 1024
+/** Parts that bring a key which the arguments name: they are no part of what is signed. */
+const keyParts: ReadonlySet<string> = new Set(['wrapped', 'targetWrapped'])
 /** From issue to expiry, whatever the terms say. */
 export const approvalMsMax = 7 * 24 * 60 * 60 * 1_000
 
@@ -60,7 +62,7 @@ export function approvalStatement(
   const { module, challenge, predecessor, requester, notBefore, expires } = terms
   const digests: Record<string, string> = {}
   for (const [name, part] of Object.entries(parts)) {
-    if (name !== 'approvals') digests[name] = hash('sha256', part, 'hex')
+    if (name !== 'approvals' && !keyParts.has(name)) digests[name] = hash('sha256', part, 'hex')
   }
   return Buffer.from(
     canonicalJson({

@@ -99,7 +99,7 @@ export interface DomainState {
   readonly people: readonly Person[]
   readonly rules: Readonly<Partial<Record<RuleName, Rule>>>
   readonly custodians: Custodians | null
-  /** What stands here overrides the profile of the level. */
+  /** The stronger of what stands here and in the profile of the level holds. */
   readonly tamper: Readonly<Partial<Record<TamperSignal, TamperResponse>>>
   /** The module that signed this version. */
   readonly maker: string

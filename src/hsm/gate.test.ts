@@ -1,0 +1,186 @@
+/** Which rules stand in front of which commands, and keys that want each of their uses approved. */
+
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import {
+  approved,
+  enrol,
+  newSigner,
+  peopled,
+  refusesAndRecords,
+  type Signer,
+  signedAsk,
+  termsFor,
+  twoOfficers,
+} from './approvals.testing.ts'
+import { generate } from './commands.testing.ts'
+import { commands } from './commands.ts'
+import type { CommandName } from './contract/commands.ts'
+import { type RuleName, ruleNames } from './contract/domain-state.ts'
+import { type Ask, Caller, newKeyId, template } from './door.testing.ts'
+
+const outcomeOf = async (caller: Caller, ask: Ask) => (await caller.one(ask)).error?.code
+
+suite('which rules stand in front of what', () => {
+  /** Every command under a rule. One that is missing here, or that should not be, fails the test. */
+  const underRules: Readonly<Partial<Record<CommandName, readonly RuleName[]>>> = {
+    addSeal: ['unlock'],
+    acknowledgeTamper: ['tamper'],
+    zeroise: ['tamper'],
+    destroyKey: ['destroy'],
+    wrapKey: ['export'],
+  }
+  const ofChange: Readonly<Record<string, RuleName>> = {
+    level: 'level',
+    people: 'officers',
+    rules: 'rules',
+    tamper: 'tamper',
+  }
+
+  test('the table', () => {
+    for (const [name, row] of Object.entries(commands)) {
+      if (name === 'changeDomain') continue
+      const ruled = (row.rules as (args: unknown) => readonly RuleName[])({})
+      assert.deepEqual(ruled, underRules[name as CommandName] ?? [], name)
+    }
+  })
+
+  for (const [member, rule] of Object.entries(ofChange)) {
+    test(`a change of ${member} is under the rule ${rule}`, async () => {
+      const all = Object.fromEntries(ruleNames.map((name) => [name, twoOfficers]))
+      const others = Object.fromEntries(Object.entries(all).filter(([name]) => name !== rule))
+      const { caller, anna, ben } = await peopled(
+        rule === 'officers' ? all : { [rule]: twoOfficers },
+      )
+      const free = await peopled(rule === 'officers' ? {} : others)
+      const state = caller.module.open.ledger.domainState
+      const change: Readonly<Record<string, unknown>> = {
+        level: 1,
+        people: state.people.map(({ pin: _, ...person }) => person),
+        rules: { ...all, ...state.rules },
+        tamper: { 'officer-command': 2 },
+      }
+      const ask = {
+        command: 'changeDomain',
+        arguments: { change: { [member]: change[member] } },
+      }
+      await refusesAndRecords(caller, 'APPROVALS_MISSING', ask)
+      await caller.ok(await approved(caller, ask, anna, ben))
+      if (rule !== 'officers') await free.caller.ok(ask)
+    })
+  }
+
+  test('a change of several members is under the rules of all of them', async () => {
+    const three = { ...twoOfficers, approvals: 3 }
+    const { caller, anna, ben, carl } = await peopled({ officers: three, tamper: twoOfficers })
+    const people = [anna, ben, carl].map(({ asked }) => asked)
+    const change = { people, tamper: { 'chassis-opened': 2 } }
+    const ask = { command: 'changeDomain', arguments: { change } }
+    await refusesAndRecords(caller, 'APPROVALS_MISSING', await approved(caller, ask, anna, ben))
+    await caller.ok(await approved(caller, ask, anna, ben, carl))
+  })
+})
+
+suite('keys that want their uses approved', () => {
+  const data = Buffer.from('data')
+  const own = { approvals: 1 }
+  const release = { plaintextRelease: true }
+  const hkdf = template('generic-secret', ['HKDF-SHA-256'], ['derive'], {
+    ...{ ...own, ...release, lengthBytes: 32 },
+  })
+  const x25519 = template('X25519', ['X25519'], ['agree'], { ...own, ...release })
+  const mlKem = template('ML-KEM-768', ['ML-KEM-768'], ['encapsulate', 'decapsulate'], {
+    ...{ ...own, ...release },
+  })
+  const aes = template('AES-256', ['XAES-256-GCM'], ['encrypt', 'decrypt'], own)
+  const hmac = template('generic-secret', ['HMAC-SHA-256'], ['mac', 'verifyMac'], {
+    ...{ ...own, lengthBytes: 32 },
+  })
+  const ec = template('P-256', ['ECDSA-SHA-256'], ['sign', 'verify'], own)
+  const kwp = template('AES-256', ['AES-256-KWP'], ['wrap', 'unwrap'], own)
+  type Use = readonly [string, ReturnType<typeof template>, Omit<Ask, 'command'>]
+  const into = {
+    key: newKeyId(),
+    version: 1,
+    class: 'secret',
+    template: template('AES-256', ['AES-256-GCM'], ['encrypt']),
+  }
+  const lengthBytes = 32
+  const uses: readonly Use[] = [
+    ['sign', ec, { parts: { data } }],
+    ['verify', ec, { parts: { data, signature: Buffer.alloc(70) } }],
+    ['encrypt', aes, { parts: { plaintext: data } }],
+    ['decrypt', aes, { parts: { ciphertext: Buffer.alloc(60), iv: Buffer.alloc(24) } }],
+    ['mac', hmac, { parts: { data } }],
+    ['verifyMac', hmac, { parts: { data, mac: Buffer.alloc(32) } }],
+    ['deriveKey', hkdf, { arguments: { lengthBytes }, parts: { info: data } }],
+    ['agree', x25519, { arguments: {}, parts: { peer: Buffer.alloc(44) } }],
+    ['encapsulate', mlKem, { arguments: {} }],
+    ['decapsulate', mlKem, { arguments: {}, parts: { ciphertext: Buffer.alloc(1_088) } }],
+    ['unwrapKey', kwp, { arguments: { into }, parts: { ciphertext: Buffer.alloc(40) } }],
+  ]
+
+  for (const [command, of, { arguments: args = {}, parts = {} }] of uses) {
+    test(command, async () => {
+      const { caller, anna } = await peopled()
+      const { reference } = await generate(caller, of)
+      const ask = { command, arguments: { ...reference, ...(args as object) }, parts }
+      await refusesAndRecords(caller, 'APPROVALS_MISSING', ask)
+      const terms = await termsFor(caller, command)
+      const auditor = newSigner('otto', { roles: ['auditor'] })
+      await refusesAndRecords(
+        caller,
+        'APPROVAL_INVALID',
+        await signedAsk(caller, ask, terms, [auditor]),
+      )
+      // Whatever it comes to then, the approvals are not what is missing.
+      const code = await outcomeOf(caller, await signedAsk(caller, ask, terms, [anna]))
+      assert(code === undefined || !/APPROVAL|CHALLENGE/.test(code), String(code))
+    })
+  }
+
+  test('wrapKey: for the key that wraps and for the one that is let out', async () => {
+    const { caller, anna } = await peopled()
+    const free = await generate(caller, template('AES-256', ['AES-256-KWP'], ['wrap']))
+    const bound = await generate(caller, kwp)
+    const more = { exportable: true }
+    const shape = ['AES-256', ['AES-256-GCM'], ['encrypt']] as const
+    const target = await generate(caller, template(...shape, more))
+    const boundTarget = await generate(caller, template(...shape, { ...more, ...own }))
+    const wrap = (by: typeof free, of: typeof free): Ask => ({
+      command: 'wrapKey',
+      arguments: { ...by.reference, target: of.reference },
+    })
+    await caller.ok(wrap(free, target))
+    for (const ask of [wrap(bound, target), wrap(free, boundTarget)]) {
+      await refusesAndRecords(caller, 'APPROVALS_MISSING', ask)
+      await caller.ok(await approved(caller, ask, anna))
+    }
+  })
+
+  test('the approvals of one command of a frame are not those of the next', async () => {
+    const { caller, anna } = await peopled()
+    const { reference } = await generate(caller, ec)
+    const ask: Ask = { command: 'sign', arguments: reference, parts: { data } }
+    const { items } = await caller.ask(await approved(caller, ask, anna), ask)
+    assert.deepEqual(
+      items.map(({ error }) => error?.code),
+      [undefined, 'APPROVALS_MISSING'],
+    )
+  })
+
+  test('operators count, auditors do not', async () => {
+    const caller = await Caller.founded()
+    const people: readonly Signer[] = [
+      newSigner('anna', { roles: ['auditor'] }),
+      newSigner('otto', { roles: ['operator'] }),
+    ]
+    await enrol(caller, { people: people.map(({ asked }) => asked) })
+    const { reference } = await generate(caller, ec)
+    const ask: Ask = { command: 'sign', arguments: reference, parts: { data } }
+    const [auditor, operator] = people
+    assert(auditor && operator)
+    await refusesAndRecords(caller, 'APPROVALS_MISSING', await approved(caller, ask, auditor))
+    await caller.ok(await approved(caller, ask, auditor, operator))
+  })
+})

@@ -1,0 +1,50 @@
+/** A real module process that zeroises itself: how it ends, and what it says last. */
+
+import assert from 'node:assert/strict'
+import { createPublicKey, verify } from 'node:crypto'
+import { suite, test } from 'node:test'
+import { type Ask, newKeyId, p256 } from '../../src/hsm/door.testing.ts'
+import { ProcessCaller } from './process-caller.ts'
+
+const zeroise: Ask = { command: 'zeroise', arguments: { reason: 'end of life' } }
+const chassis: Ask = {
+  command: 'reportTamper',
+  arguments: { signal: 'chassis-opened', detail: 'the lid' },
+}
+
+suite('zeroise', () => {
+  for (const [ask, signal, detail] of [
+    [zeroise, 'officer-command', 'end of life'],
+    [chassis, 'chassis-opened', 'the lid'],
+  ] as const) {
+    test(`by ${signal}: the process ends with 86, and its last word is signed`, async () => {
+      await using caller = await ProcessCaller.start()
+      const secret = caller.sealed('seal secret', Buffer.alloc(32, 7))
+      const found = { development: true, seal: 'key-file' }
+      await caller.ok({ command: 'found', arguments: found, parts: { secret } })
+      const change = { tamper: { 'chassis-opened': 2 } }
+      await caller.ok({ command: 'changeDomain', arguments: { change } })
+      const key = { key: newKeyId(), version: 1, template: p256 }
+      await caller.ok({ command: 'generateKey', arguments: key })
+      const status = (await caller.ok({ command: 'getStatus' })).result
+      await caller.ok(ask)
+      const { code, kind, output } = await caller.ended
+      assert.deepEqual([code, kind, output], [86, 'zeroised', ''])
+
+      const { header, body } = caller.frames.at(-1) ?? assert.fail()
+      const { id, leaves, zeroised } = header as Readonly<Record<string, number>>
+      assert.deepEqual([id, body.length], [0, Number(leaves) + Number(zeroised)])
+      const certificate = JSON.parse(String(Buffer.from(body.subarray(leaves))))
+      const x = Buffer.from(String(status.identityKey), 'hex').toString('base64url')
+      const publicKey = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
+      const { ed25519 } = certificate.signature
+      const statement = Buffer.from(certificate.statement)
+      assert(verify(null, statement, publicKey, Buffer.from(ed25519, 'base64')))
+      const said = JSON.parse(certificate.statement)
+      assert.deepEqual(
+        [said.domain, said.module, said.signal, said.detail],
+        [status.domainId, status.moduleId, signal, detail],
+      )
+    })
+  }
+})
