@@ -11,6 +11,7 @@ import { addAliasCommands } from './commands/aliases.ts'
 import { addAttestCommands, addDomainStatementCommand } from './commands/attest.ts'
 import { addBenchCommand } from './commands/bench.ts'
 import { addCustodianCommands } from './commands/custodian.ts'
+import { addEntropyCommand } from './commands/entropy.ts'
 import { addFileCommands } from './commands/files.ts'
 import { addIdentityCommands } from './commands/identities.ts'
 import { addKeyCommands } from './commands/keys.ts'
@@ -55,6 +56,7 @@ function makeProgram(): Command {
   addShareCommands(program)
   addAttestCommands(program)
   addDomainStatementCommand(program.command('domain').summary('the security domain'))
+  addEntropyCommand(program)
   addBenchCommand(program)
   program.addHelpText('afterAll', ({ command }) =>
     command === program ? `\n${exitCodesText()}` : '\nExit codes: keyhold --help\n',

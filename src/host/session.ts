@@ -5,6 +5,7 @@
 
 import { DoorClient } from './door-client.ts'
 import { HostError } from './errors.ts'
+import { collectHostEntropy, giveHostEntropy } from './host-entropy.ts'
 import type { ModuleFiles } from './module-files.ts'
 import { type ModuleEnd, ModuleProcess } from './module-process.ts'
 import { prepareModule, type ReadyModule } from './start-up.ts'
@@ -22,6 +23,8 @@ export class Session {
   /** Whether it is operational. */
   unlocked = false
   readonly #leaving: () => void
+  /** Collected while the module starts. */
+  readonly #hostEntropy = collectHostEntropy()
   #ready: ReadyModule | undefined
   /** Why the host ended the process, if it did. */
   #broken = ''
@@ -55,8 +58,10 @@ export class Session {
   async prepare(files: ModuleFiles): Promise<ReadyModule> {
     const timer = setTimeout(() => this.#break('it took too long to start'), startMsMax)
     try {
-      this.#ready = await prepareModule(this.door, files)
-      return this.#ready
+      const ready = await prepareModule(this.door, files)
+      await giveHostEntropy(this.door, await this.#hostEntropy)
+      this.#ready = ready
+      return ready
     } finally {
       clearTimeout(timer)
     }

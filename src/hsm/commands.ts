@@ -8,6 +8,7 @@
 import { approvalsPart } from './approvals.ts'
 import * as attest from './commands/attest.ts'
 import * as domain from './commands/domain.ts'
+import * as entropy from './commands/entropy.ts'
 import * as founding from './commands/found.ts'
 import * as keys from './commands/keys.ts'
 import * as life from './commands/life.ts'
@@ -26,6 +27,9 @@ import type { Maybe } from './primitives/implementation.ts'
 export const commands: { readonly [N in CommandName]: Row<N> } = {
   getStatus: status.getStatus,
   selfTest: status.selfTest,
+  getEntropyStatus: entropy.getEntropyStatus,
+  addEntropy: entropy.addEntropy,
+  sampleNoise: entropy.sampleNoise,
   getTransportKey: status.getTransportKey,
   found: founding.found,
   stage: life.stage,

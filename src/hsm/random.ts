@@ -10,13 +10,10 @@
 
 import assert from 'node:assert/strict'
 import { randomFillSync } from 'node:crypto'
-import { Generator, type GeneratorStatus } from './entropy/generator.ts'
+import type { EntropyStatus } from './contract/entropy.ts'
+import { Generator } from './entropy/generator.ts'
 import { Jitter } from './entropy/jitter.ts'
-import {
-  type FailureReport,
-  MonitoredSource,
-  type SourceStatus,
-} from './entropy/monitored-source.ts'
+import { type FailureReport, MonitoredSource } from './entropy/monitored-source.ts'
 import { type NoiseSource, operatingSystem, processorGenerator } from './entropy/noise-source.ts'
 import { Pool, poolBytes } from './entropy/pool.ts'
 import { addEntropy } from './native.ts'
@@ -26,11 +23,6 @@ export interface EntropyEvents {
   readonly sourceFailed?: (report: FailureReport) => void
   /** None is left: nothing random comes out any more. */
   readonly exhausted: () => void
-}
-
-export interface EntropyStatus {
-  readonly generator: GeneratorStatus
-  readonly sources: readonly SourceStatus[]
 }
 
 interface Running {
@@ -99,6 +91,7 @@ export function listenToEntropy(listener: EntropyEvents): void {
 /** Bytes from the host: mixed in, never counted, also into OpenSSL's. @throws HsmError MODULE_FAILED */
 export function mixHostEntropy(bytes: Uint8Array): void {
   start().generator.mix(bytes)
+  addEntropy(bytes, 0)
 }
 
 /** Before OpenSSL generates what we cannot: fresh bytes of ours for it. @throws HsmError MODULE_FAILED */

@@ -26,6 +26,7 @@ const commands = [
   'record',
   'custodian',
   'share',
+  'entropy',
   'bench',
 ]
 

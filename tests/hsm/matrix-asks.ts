@@ -110,6 +110,9 @@ export class MatrixDomain {
     return {
       getStatus: {},
       selfTest: {},
+      getEntropyStatus: {},
+      addEntropy: { arguments: { source: 'tpm' }, parts: { bytes: data } },
+      sampleNoise: { arguments: { source: 'jitter', form: 'raw', count: 100 } },
       getTransportKey: {},
       found: foundAsk(caller),
       stage: { arguments: { kind: 'group' }, parts: { data } },

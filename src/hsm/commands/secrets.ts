@@ -17,7 +17,13 @@ import {
 } from '../keys/attributes.ts'
 import { KeyMaterial } from '../keys/material.ts'
 import type { Module } from '../module.ts'
-import { type KeyReference, parseInteger, parseKeyReference, parseObject } from '../parse.ts'
+import {
+  type KeyReference,
+  parseBoolean,
+  parseInteger,
+  parseKeyReference,
+  parseObject,
+} from '../parse.ts'
 import type { Maybe } from '../primitives/implementation.ts'
 import { randomBytes } from '../random.ts'
 import type { Secret } from '../secret.ts'
@@ -127,13 +133,17 @@ export const random = command({
   record: 'nothing',
   parts: {},
   parse: (untrusted) => {
-    const { lengthBytes } = parseObject(untrusted, ['lengthBytes'], 'arguments')
+    const args = parseObject(untrusted, ['lengthBytes', 'predictionResistance'], 'arguments')
+    const { lengthBytes, predictionResistance = false } = args
     const range = { name: 'lengthBytes', min: 1, max: randomBytesMax }
-    return { lengthBytes: parseInteger(lengthBytes, range) }
+    return {
+      lengthBytes: parseInteger(lengthBytes, range),
+      predictionResistance: parseBoolean(predictionResistance, 'predictionResistance'),
+    }
   },
-  run: (_module, { lengthBytes }) => ({
+  run: (_module, { lengthBytes, predictionResistance }) => ({
     result: {},
-    parts: { bytes: randomBytes(lengthBytes) },
+    parts: { bytes: randomBytes(lengthBytes, { predictionResistance }) },
     erase: true,
   }),
 })

@@ -6,6 +6,7 @@
 
 import type { AlgorithmName } from './algorithms.ts'
 import type { DomainCommands } from './domain-commands.ts'
+import type { EntropyCommands } from './entropy.ts'
 import type { HsmErrorCode } from './errors.ts'
 import type { KeyAttributes, KeyChange, KeyTemplate } from './keys.ts'
 
@@ -140,7 +141,7 @@ export interface ModuleStatus {
   readonly node: string
 }
 
-export interface Commands extends DomainCommands {
+export interface Commands extends DomainCommands, EntropyCommands {
   getStatus: { arguments: None; parts: None; result: ModuleStatus; answer: None }
   selfTest: { arguments: None; parts: None; result: { tests: number }; answer: None }
   /** The transport key is fresh at each start. Sealed secrets are for this start of this module. */
@@ -267,7 +268,7 @@ export interface Commands extends DomainCommands {
   encapsulate: Use<SecretTarget, None, SecretResult, SecretParts & { ciphertext: Uint8Array }>
   decapsulate: Use<SecretTarget, { ciphertext: Uint8Array }, SecretResult, SecretParts>
   random: {
-    arguments: { lengthBytes: number }
+    arguments: { lengthBytes: number; predictionResistance?: boolean }
     parts: None
     result: None
     answer: { bytes: Uint8Array }

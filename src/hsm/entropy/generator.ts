@@ -10,11 +10,11 @@
  */
 
 import assert from 'node:assert/strict'
+import type { GeneratorStatus } from '../contract/entropy.ts'
 import { HsmError } from '../contract/errors.ts'
 import { HmacDrbg, requestBytesMax } from './hmac-drbg.ts'
 import type { MonitoredSource } from './monitored-source.ts'
 
-export const mechanism = 'HMAC_DRBG-SHA-512'
 /** The standard allows 2^48. */
 export const requestsPerSeedMax = 1_024
 export const seedAgeMsMax = 60_000
@@ -35,16 +35,6 @@ export interface GeneratorOptions {
   readonly exhausted: () => void
 }
 
-export interface GeneratorStatus {
-  readonly mechanism: typeof mechanism
-  /** Requests since the last seeding, and seedings, the first among them. */
-  readonly requests: number
-  readonly seedings: number
-  readonly seedAgeMs: number
-  /** Bytes of the host that were mixed in. */
-  readonly hostBytes: number
-}
-
 const none = new Uint8Array()
 
 export class Generator implements Disposable {
@@ -63,7 +53,7 @@ export class Generator implements Disposable {
 
   get status(): GeneratorStatus {
     return {
-      mechanism,
+      mechanism: 'HMAC_DRBG-SHA-512',
       requests: this.#drbg?.requests ?? 0,
       seedings: this.#seedings,
       seedAgeMs: this.#seedings === 0 ? 0 : Math.floor(this.#options.clock() - this.#seededAtMs),

@@ -12,7 +12,8 @@
  */
 
 import { hash } from 'node:crypto'
-import type { NoiseSource, SourceFailure } from './noise-source.ts'
+import type { SourceFailure } from '../contract/entropy.ts'
+import type { NoiseSource } from './noise-source.ts'
 
 /** Nanoseconds, never decreasing: process.hrtime.bigint. A test gives a clock of its own. */
 export type NanosecondClock = () => bigint

@@ -9,15 +9,14 @@
  */
 
 import { hash } from 'node:crypto'
+import type { SourceFailure, SourceStatus } from '../contract/entropy.ts'
 import { condition } from './conditioning.ts'
 import { type Cutoffs, cutoffsFor, HealthTests, windowSamples } from './health-tests.ts'
-import type { NoiseSource, SourceFailure } from './noise-source.ts'
+import type { NoiseSource } from './noise-source.ts'
 
 /** The standard asks for 1,024; the first half is of code that is not yet compiled. */
 export const startUpSamples = 2_048
 export const failuresMax = 3
-
-export type SourceState = 'untested' | 'healthy' | 'failed'
 
 export interface FailureReport {
   readonly source: string
@@ -26,34 +25,13 @@ export interface FailureReport {
   readonly isPermanent: boolean
 }
 
-export interface SourceStatus {
-  readonly name: string
-  readonly physical: boolean
-  readonly state: SourceState
-  /** Claimed for a sample. */
-  readonly entropyBits: number
-  readonly repetitionCutoff: number
-  readonly proportionCutoff: number
-  /** Raw samples that were read, those of the start-up tests among them. */
-  readonly samples: number
-  /** Blocks of 384 bits that it gave. */
-  readonly blocks: number
-  readonly failures: number
-  /** Empty if there was none. */
-  readonly lastFailure: SourceFailure | ''
-  /** The longest run and the highest counts since it started: how near it came. */
-  readonly longestRun: number
-  readonly highestProportion: number
-  readonly highestLag: number
-}
-
 export class MonitoredSource {
   readonly #source: NoiseSource
   readonly #report: (failure: FailureReport) => void
   readonly #cutoffs: Cutoffs
   readonly #window = Buffer.allocUnsafeSlow(windowSamples)
   #tests: HealthTests
-  #state: SourceState = 'untested'
+  #state: SourceStatus['state'] = 'untested'
   #samples = 0
   #blocks = 0
   #failures = 0
@@ -67,7 +45,7 @@ export class MonitoredSource {
     this.#tests = new HealthTests(this.#cutoffs)
   }
 
-  get state(): SourceState {
+  get state(): SourceStatus['state'] {
     return this.#state
   }
 

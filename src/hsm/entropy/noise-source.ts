@@ -4,22 +4,8 @@
  * own (`jitter.ts`). Claims are per sample of one byte, and where each comes from is in docs/entropy.md.
  */
 
+import type { SourceFailure } from '../contract/entropy.ts'
 import { fillFromKernel, fillFromProcessor, hasProcessorGenerator } from '../native-random.ts'
-import type { HealthFailure } from './health-tests.ts'
-
-export type SourceName = 'operating-system' | 'jitter' | 'processor'
-
-/** What one reading came to, if it did not come to samples. */
-export type SourceFailure =
-  | HealthFailure
-  /** The same block of samples twice. */
-  | 'replay'
-  /** It gave nothing, or less than it was asked for. */
-  | 'dead'
-  /** Of the timing source: its clock does not move, goes back, or moves too evenly. */
-  | 'clock-stopped'
-  | 'clock-back'
-  | 'stuck'
 
 export interface NoiseSource {
   readonly name: string

@@ -1,7 +1,8 @@
 /** Noise sources for tests: a good one from a seed, and every way in which one can be bad. */
 
 import { hash } from 'node:crypto'
-import type { NoiseSource, SourceFailure } from './noise-source.ts'
+import type { SourceFailure } from '../contract/entropy.ts'
+import type { NoiseSource } from './noise-source.ts'
 
 /** Bytes that look random and are the same each time: SHA-256 of seed and counter. */
 export function* byteStream(seed: string): Generator<number, never> {
