@@ -10,6 +10,7 @@ import { after, before, suite, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { collectHostEntropy } from '../../src/host/host-entropy.ts'
 import { ScratchModule } from '../../src/host/scratch-module.ts'
+import { call, claimOf, openAt, withFolder } from './open.ts'
 
 const nowhere = { hwrng: '/nonexistent/hwrng', tpmDevice: '/nonexistent/tpm' }
 
@@ -61,6 +62,16 @@ suite('entropy of the host', () => {
     const tcti = `swtpm:path=${folder}/nothing`
     assert.deepEqual(await collectHostEntropy({ ...nowhere, tcti }), [])
   })
+
+  test(
+    'at each start the module has what the host could collect',
+    withFolder(async (folder) => {
+      const collected = await collectHostEntropy()
+      await using host = await openAt(folder)
+      const { result } = await host.run(claimOf('1'), call('getEntropyStatus', {}, {}))
+      assert.equal(result.generator.hostBytes, 32 * collected.length)
+    }),
+  )
 
   test('the module counts the bytes, and no entropy', async () => {
     await using scratch = new ScratchModule()
