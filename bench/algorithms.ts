@@ -66,13 +66,16 @@ try {
   rmSync(folder, { recursive: true, force: true })
 }
 
-/** Every algorithm with every type of its keys, by the first of its uses. */
+/** Every algorithm with every type of its keys, by the first of its uses; not those for verification alone. */
 function subjects(): Subject[] {
   return (Object.keys(algorithms) as AlgorithmName[]).flatMap((algorithm) => {
     const { keyTypes: types, uses } = algorithms[algorithm]
     const [use] = uses
     assert(use !== undefined)
-    return types.map((type) => ({ algorithm, type, use }))
+    if (use === 'verify' || use === 'verifyMac') return []
+    return types
+      .filter((type) => !('publicOnly' in keyTypes[type]))
+      .map((type) => ({ algorithm, type, use }))
   })
 }
 
@@ -89,7 +92,9 @@ async function prepare(host: Host, subject: Subject): Promise<Call> {
     case 'sign':
       return call('sign', { data: message })
     case 'derive':
-      return call('deriveKey', { info: message }, { lengthBytes: 32 })
+      return subject.algorithm.startsWith('PBKDF2')
+        ? call('deriveKey', { salt: message }, { lengthBytes: 32, iterations: 1_000 })
+        : call('deriveKey', { info: message }, { lengthBytes: 32 })
     case 'encapsulate':
       return call('encapsulate', {})
     case 'agree':
@@ -144,8 +149,8 @@ function peerOf(type: KeyTypeName): Buffer {
   const { openssl } = keyTypes[type] as { openssl?: string }
   assert(openssl !== undefined)
   const { publicKey } =
-    type === 'X25519'
-      ? generateKeyPairSync('x25519')
+    type === 'X25519' || type === 'X448'
+      ? generateKeyPairSync(openssl as 'x25519')
       : generateKeyPairSync('ec', { namedCurve: openssl })
   return publicKey.export({ format: 'der', type: 'spki' })
 }

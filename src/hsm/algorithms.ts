@@ -14,12 +14,15 @@ import {
 import { HsmError } from './contract/errors.ts'
 import type { KeyMaterial } from './keys/material.ts'
 import { aesCbc, aesCtr } from './primitives/aes-cbc-ctr.ts'
+import { aesCcm } from './primitives/aes-ccm.ts'
 import { aesGcm } from './primitives/aes-gcm.ts'
 import { aesKw, aesKwp } from './primitives/aes-kw.ts'
+import { aesXts } from './primitives/aes-xts.ts'
 import { chacha20Poly1305 } from './primitives/chacha20-poly1305.ts'
 import { aesCmac } from './primitives/cmac.ts'
-import { ecdh, x25519 } from './primitives/ecdh.ts'
+import { ecdh, x448, x25519 } from './primitives/ecdh.ts'
 import { ecdsa } from './primitives/ecdsa.ts'
+import { ed448 } from './primitives/ed448.ts'
 import { ed25519 } from './primitives/ed25519.ts'
 import { hkdf } from './primitives/hkdf.ts'
 import { hmac } from './primitives/hmac.ts'
@@ -27,8 +30,10 @@ import type { Implementation } from './primitives/implementation.ts'
 import { kdfCounterCmac, kdfCounterHmac } from './primitives/kdf-counter.ts'
 import { mlDsa } from './primitives/ml-dsa.ts'
 import { mlKem } from './primitives/ml-kem.ts'
+import { pbkdf2Hmac } from './primitives/pbkdf2.ts'
 import { rsaOaep } from './primitives/rsa-oaep.ts'
 import { rsaPkcs1, rsaPss } from './primitives/rsa-signature.ts'
+import { slhDsa } from './primitives/slh-dsa.ts'
 import { xaes256Gcm } from './primitives/xaes-256-gcm.ts'
 
 export type { Implementation } from './primitives/implementation.ts'
@@ -51,9 +56,15 @@ export const implementations: { readonly [name in AlgorithmName]: Implementation
   'AES-256-KWP': aesKwp(256),
   'XAES-256-GCM': xaes256Gcm,
   'ChaCha20-Poly1305': chacha20Poly1305,
+  'AES-128-CCM': aesCcm(128),
+  'AES-192-CCM': aesCcm(192),
+  'AES-256-CCM': aesCcm(256),
+  'AES-128-XTS': aesXts(128),
+  'AES-256-XTS': aesXts(256),
   'AES-128-CMAC': aesCmac(128),
   'AES-192-CMAC': aesCmac(192),
   'AES-256-CMAC': aesCmac(256),
+  'HMAC-SHA-1': hmac('sha1'),
   'HMAC-SHA-224': hmac('sha224'),
   'HMAC-SHA-256': hmac('sha256'),
   'HMAC-SHA-384': hmac('sha384'),
@@ -80,15 +91,30 @@ export const implementations: { readonly [name in AlgorithmName]: Implementation
   'ECDSA-SHA3-256': ecdsa('sha3-256'),
   'ECDSA-SHA3-384': ecdsa('sha3-384'),
   'ECDSA-SHA3-512': ecdsa('sha3-512'),
+  'ECDSA-SHA-224': ecdsa('sha224'),
   Ed25519: ed25519,
+  Ed448: ed448,
   ECDH: ecdh,
   X25519: x25519,
+  X448: x448,
   'ML-KEM-512': mlKem(512),
   'ML-KEM-768': mlKem(768),
   'ML-KEM-1024': mlKem(1024),
   'ML-DSA-44': mlDsa,
   'ML-DSA-65': mlDsa,
   'ML-DSA-87': mlDsa,
+  'SLH-DSA-SHA2-128s': slhDsa,
+  'SLH-DSA-SHA2-128f': slhDsa,
+  'SLH-DSA-SHA2-192s': slhDsa,
+  'SLH-DSA-SHA2-192f': slhDsa,
+  'SLH-DSA-SHA2-256s': slhDsa,
+  'SLH-DSA-SHA2-256f': slhDsa,
+  'SLH-DSA-SHAKE-128s': slhDsa,
+  'SLH-DSA-SHAKE-128f': slhDsa,
+  'SLH-DSA-SHAKE-192s': slhDsa,
+  'SLH-DSA-SHAKE-192f': slhDsa,
+  'SLH-DSA-SHAKE-256s': slhDsa,
+  'SLH-DSA-SHAKE-256f': slhDsa,
   'HKDF-SHA-256': hkdf('sha256'),
   'HKDF-SHA-384': hkdf('sha384'),
   'HKDF-SHA-512': hkdf('sha512'),
@@ -96,6 +122,9 @@ export const implementations: { readonly [name in AlgorithmName]: Implementation
   'KDF-COUNTER-HMAC-SHA-384': kdfCounterHmac('sha384'),
   'KDF-COUNTER-HMAC-SHA-512': kdfCounterHmac('sha512'),
   'KDF-COUNTER-CMAC-AES': kdfCounterCmac,
+  'PBKDF2-HMAC-SHA-256': pbkdf2Hmac('sha256'),
+  'PBKDF2-HMAC-SHA-384': pbkdf2Hmac('sha384'),
+  'PBKDF2-HMAC-SHA-512': pbkdf2Hmac('sha512'),
 }
 
 /** @throws HsmError ALGORITHM_NOT_SUPPORTED when keys of this type cannot be used with it */

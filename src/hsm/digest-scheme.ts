@@ -4,7 +4,14 @@
  */
 
 /** Hashes as OpenSSL and node:crypto name them. */
-export type SignatureHash = 'sha256' | 'sha384' | 'sha512' | 'sha3-256' | 'sha3-384' | 'sha3-512'
+export type SignatureHash =
+  | 'sha224'
+  | 'sha256'
+  | 'sha384'
+  | 'sha512'
+  | 'sha3-256'
+  | 'sha3-384'
+  | 'sha3-512'
 
 /**
  * What is signed: a digest of the named hash, or ML-DSA's mu of 64 bytes. `ml-dsa` over a message is

@@ -1,7 +1,7 @@
 /**
  * Authenticated ciphertexts in both directions. openssl's `enc` has no AEAD, so each is put
  * together from what the command line does have: AES-GCM as CMS AuthEnvelopedData, its associated
- * data as GMAC and its ciphertext as CTR; ChaCha20-Poly1305 from ChaCha20 and Poly1305 (RFC 8439
+ * data as GMAC and its ciphertext as CTR; AES-CCM from CBC and CTR (SP 800-38C); ChaCha20-Poly1305 from ChaCha20 and Poly1305 (RFC 8439
  * section 2.8); XAES-256-GCM as CMS under the key that openssl's CMAC derives.
  *
  * openssl cannot check a GCM tag over plaintext and associated data together. That, and XAES made
@@ -150,6 +150,56 @@ suite('AES-GCM', { timeout: 60_000 }, () => {
         assert.deepEqual(nodeOpen(cipher, { key: bytes, iv: made.iv, aad }, made), plaintext)
         const theirs = { iv, ...nodeSeal(cipher, { key: bytes, iv, aad }, plaintext) }
         await assertOpensHere(key, theirs, { plaintext, aad })
+      }
+    })
+  }
+})
+
+suite('AES-CCM', { timeout: 60_000 }, () => {
+  /** SP 800-38C: B0, then the length of the associated data and itself, then the message, zero-padded each. */
+  function ccmBlocks(iv: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Buffer {
+    const padded = (bytes: Uint8Array) =>
+      Buffer.concat([bytes, Buffer.alloc((16 - (bytes.length % 16)) % 16)])
+    const length = Buffer.alloc(15 - iv.length)
+    length.writeUInt16BE(plaintext.length, length.length - 2)
+    const flags = (aad.length > 0 ? 64 : 0) + 8 * ((16 - 2) / 2) + (length.length - 1)
+    const aadLength = Buffer.from([aad.length >> 8, aad.length & 0xff])
+    const bound = aad.length > 0 ? padded(Buffer.concat([aadLength, aad])) : Buffer.alloc(0)
+    return Buffer.concat([Buffer.from([flags]), iv, length, bound, padded(plaintext)])
+  }
+
+  /** By openssl's CBC, whose last block is the MAC, and its CTR, whose first block covers the MAC. */
+  function ccmThere(
+    key: Uint8Array,
+    { iv, aad }: { readonly iv: Uint8Array; readonly aad: Uint8Array },
+    plaintext: Uint8Array,
+  ): Pick<Sealed, 'ciphertext' | 'tag'> {
+    const bits = key.length * 8
+    const zero = '00'.repeat(16)
+    const cbc = ['enc', `-aes-${bits}-cbc`, '-nopad', '-K', hex(key), '-iv', zero]
+    const mac = bench.openssl(cbc, ccmBlocks(iv, aad, plaintext)).subarray(-16)
+    const counter = Buffer.concat([Buffer.from([14 - iv.length]), iv, Buffer.alloc(15 - iv.length)])
+    const ctr = ['enc', `-aes-${bits}-ctr`, '-K', hex(key), '-iv', hex(counter)]
+    const whole = bench.openssl(ctr, Buffer.concat([mac, plaintext]))
+    return { ciphertext: whole.subarray(16), tag: whole.subarray(0, 16) }
+  }
+
+  for (const bits of [128, 192, 256]) {
+    test(`AES-${bits}-CCM: openssl's CBC and CTR, put together, make and open the same`, async () => {
+      const bytes = randomBytes(bits / 8)
+      const algorithms = [`AES-${bits}-CCM`]
+      const shape = { class: 'secret', type: `AES-${bits}`, algorithms, uses: both }
+      const key = await bench.importKey(bytes, shape, both)
+      for (const length of lengths) {
+        const [plaintext, aad] = [randomBytes(length), randomBytes(length + 1)]
+        const sealed = await sealHere(key, plaintext, aad)
+        const theirs = ccmThere(bytes, { iv: sealed.iv, aad }, plaintext)
+        assert.deepEqual({ ...theirs, iv: sealed.iv }, sealed)
+        for (const ivBytes of [7, 13]) {
+          const iv = randomBytes(ivBytes)
+          const made = { iv, ...ccmThere(bytes, { iv, aad }, plaintext) }
+          await assertOpensHere(key, made, { plaintext, aad })
+        }
       }
     })
   }

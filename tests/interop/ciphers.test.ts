@@ -19,6 +19,25 @@ const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 const options = (flag: string, values: readonly string[]) =>
   values.flatMap((value) => [flag, value])
 
+const both = ['encrypt', 'decrypt']
+
+function xor(one: Uint8Array, other: Uint8Array): Buffer {
+  return Buffer.from(one.map((byte, at) => byte ^ (other[at] ?? 0)))
+}
+
+/** The encrypted tweak times 2, 4, 8 and so on in GF(2^128), a block each (IEEE 1619 section 5.2). */
+function xtsMask(encryptedTweak: Uint8Array, lengthBytes: number): Buffer {
+  const mask = Buffer.alloc(lengthBytes)
+  let block = Buffer.from(encryptedTweak)
+  for (let offset = 0; offset < lengthBytes; offset += 16) {
+    mask.set(block, offset)
+    const carry = (block[15] ?? 0) >> 7
+    block = Buffer.from(block.map((byte, at) => (byte << 1) | ((block[at - 1] ?? 0) >> 7)))
+    block[0] = (block[0] ?? 0) ^ (carry * 0x87)
+  }
+  return mask
+}
+
 suite('ciphers', { timeout: 120_000 }, () => {
   for (const bits of [128, 192, 256]) {
     for (const [mode, name] of [
@@ -44,6 +63,27 @@ suite('ciphers', { timeout: 120_000 }, () => {
         }
       })
     }
+  }
+
+  for (const bits of [128, 256]) {
+    test(`AES-${bits}-XTS: openssl's ECB, put together by IEEE 1619, makes the same`, async () => {
+      const [first, second] = [randomBytes(bits / 8), randomBytes(bits / 8)]
+      const type = `AES-${bits}-XTS`
+      const shape = { class: 'secret', type, algorithms: [type], externalIv: true }
+      const key = await bench.importKey(Buffer.concat([first, second]), shape, both)
+      const ecb = (bytes: Buffer, input: Uint8Array) =>
+        bench.openssl(['enc', `-aes-${bits}-ecb`, '-nopad', '-K', hex(bytes)], input)
+      const sector = Buffer.alloc(16)
+      sector.writeUInt32LE(4_711)
+      const plaintext = randomBytes(512)
+      const mask = xtsMask(ecb(second, sector), plaintext.length)
+      const theirs = xor(ecb(first, xor(plaintext, mask)), mask)
+      const input = { plaintext: base64(plaintext), iv: base64(sector), raw: true }
+      const made = await bench.use(key, 'encrypt', input)
+      assert.deepEqual(bytesOf(made.ciphertext), theirs)
+      const back = { ciphertext: base64(theirs), iv: base64(sector), raw: true }
+      assert.deepEqual(bytesOf((await bench.use(key, 'decrypt', back)).plaintext), plaintext)
+    })
   }
 
   for (const hash of ['1', '256', '384', '512']) {
@@ -172,6 +212,25 @@ suite('derived and agreed secrets', { timeout: 120_000 }, () => {
     })
   }
 
+  for (const bits of ['256', '384', '512']) {
+    test(`PBKDF2-HMAC-SHA-${bits} derives the same bytes`, async () => {
+      const bytes = randomBytes(20)
+      const algorithms = [`PBKDF2-HMAC-SHA-${bits}`]
+      const shape = { ...released, type: 'generic-secret', algorithms }
+      const key = await bench.importKey(bytes, shape, ['derive'])
+      const salt = randomBytes(16)
+      for (const [iterations, lengthBytes] of [
+        [1_000, 14],
+        [10_000, 100],
+      ] as const) {
+        const made = await bench.use(key, 'derive', { salt: base64(salt), iterations, lengthBytes })
+        const secret = [`hexpass:${hex(bytes)}`, `hexsalt:${hex(salt)}`]
+        const given = [`digest:SHA${bits}`, ...secret, `iter:${iterations}`]
+        assert.deepEqual(bytesOf(made.secret), kdf(lengthBytes, 'PBKDF2', given))
+      }
+    })
+  }
+
   test('KDF-COUNTER-CMAC-AES derives the same bytes with every length of key', async () => {
     for (const bits of [128, 192, 256]) {
       const bytes = randomBytes(bits / 8)
@@ -192,12 +251,12 @@ suite('derived and agreed secrets', { timeout: 120_000 }, () => {
 
   const curves = ['P-256', 'P-384', 'P-521', 'secp256k1']
   const brainpool = ['brainpoolP256r1', 'brainpoolP384r1', 'brainpoolP512r1']
-  for (const type of [...curves, ...brainpool, 'X25519']) {
+  for (const type of [...curves, ...brainpool, 'X25519', 'X448']) {
     test(`${type}: both sides agree on the same secret`, async () => {
-      const isX = type === 'X25519'
+      const isX = type.startsWith('X')
       const ec = ['-algorithm', 'EC', '-pkeyopt', `ec_paramgen_curve:${type}`]
-      const { pem, spki } = bench.newPrivateKey(isX ? ['-algorithm', 'X25519'] : ec)
-      const shape = { type, algorithms: [isX ? 'X25519' : 'ECDH'], uses: ['agree'] }
+      const { pem, spki } = bench.newPrivateKey(isX ? ['-algorithm', type] : ec)
+      const shape = { type, algorithms: [isX ? type : 'ECDH'], uses: ['agree'] }
       const key = await bench.installation.makeKey({ ...shape, plaintextRelease: true }, ['agree'])
       const made = await bench.use(key, 'agree', { peer: base64(spki) })
       const peer = await bench.publicKeyFile(key)

@@ -1,5 +1,5 @@
 /**
- * ML-DSA and ML-KEM in both directions against an implementation that shares nothing with this one:
+ * ML-DSA, SLH-DSA and ML-KEM in both directions against an implementation that shares nothing with this one:
  * @noble/post-quantum, in JavaScript. The system's openssl is older than 3.5 and has neither. Keys are made
  * there from a seed; here they arrive as PKCS#8 and SubjectPublicKeyInfo, and leave as the latter. The one
  * step that the system's openssl takes is SHAKE256, which makes the mu of ML-DSA (FIPS 204 algorithm 7,
@@ -11,6 +11,14 @@ import { createPrivateKey, createPublicKey, type KeyObject, randomBytes } from '
 import { after, before, suite, test } from 'node:test'
 import { ml_dsa44, ml_dsa65, ml_dsa87 } from '@noble/post-quantum/ml-dsa.js'
 import { ml_kem512, ml_kem768, ml_kem1024 } from '@noble/post-quantum/ml-kem.js'
+import {
+  slh_dsa_sha2_128f,
+  slh_dsa_sha2_192f,
+  slh_dsa_sha2_256f,
+  slh_dsa_shake_128f,
+  slh_dsa_shake_192f,
+  slh_dsa_shake_256f,
+} from '@noble/post-quantum/slh-dsa.js'
 import { base64, bytesOf, keysPath } from '../rest/people.ts'
 import { Bench } from './openssl.ts'
 
@@ -104,6 +112,49 @@ suite('ML-DSA', { timeout: 60_000 }, () => {
         assert(noble.verify(bytesOf(signature), message, publicKey, { context }))
         assert.equal((await bench.use(key, 'verify', { ...input, signature })).valid, true)
       }
+    })
+  }
+})
+
+suite('SLH-DSA', { timeout: 120_000 }, () => {
+  const both = ['sign', 'verify']
+  // The small sets differ in their sizes alone, and take JavaScript a minute for a signature.
+  const isLong = process.env.KEYHOLD_LONG !== undefined
+  const sets = {
+    'SLH-DSA-SHA2-128f': slh_dsa_sha2_128f,
+    'SLH-DSA-SHA2-192f': slh_dsa_sha2_192f,
+    'SLH-DSA-SHA2-256f': slh_dsa_sha2_256f,
+    'SLH-DSA-SHAKE-128f': slh_dsa_shake_128f,
+    ...(isLong && {
+      'SLH-DSA-SHAKE-192f': slh_dsa_shake_192f,
+      'SLH-DSA-SHAKE-256f': slh_dsa_shake_256f,
+    }),
+  }
+
+  for (const [type, noble] of Object.entries(sets)) {
+    const shape = { type, algorithms: [type], uses: both }
+
+    test(`${type}: what is signed here verifies outside, and the reverse`, async () => {
+      const key = await bench.installation.makeKey(shape, both)
+      const publicKey = await exportedKey(key, noble)
+      const context = randomBytes(7)
+      const input = { data: base64(message), context: base64(context) }
+      const signature = bytesOf((await bench.use(key, 'sign', input)).signature)
+      assert(noble.verify(signature, message, publicKey, { context }))
+      assert(!noble.verify(signature, altered, publicKey, { context }))
+
+      const outside = noble.keygen()
+      const asymmetricKeyType = type.toLowerCase() as 'slh-dsa-sha2-128f'
+      const raw = { key: outside.secretKey, format: 'raw-private', asymmetricKeyType } as const
+      const pkcs8 = createPrivateKey(raw).export({ format: 'der', type: 'pkcs8' })
+      const pair = await bench.importKey(pkcs8, { ...shape, class: 'private' }, both)
+      const theirs = {
+        ...input,
+        signature: base64(noble.sign(message, outside.secretKey, { context })),
+      }
+      assert.equal((await bench.use(pair, 'verify', theirs)).valid, true)
+      const other = { ...theirs, data: base64(altered) }
+      assert.equal((await bench.use(pair, 'verify', other)).valid, false)
     })
   }
 })

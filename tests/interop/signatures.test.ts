@@ -53,6 +53,10 @@ const types: Readonly<Record<string, { key: readonly string[]; schemes: readonly
     key: ['-algorithm', 'ED25519'],
     schemes: [{ algorithm: 'Ed25519', digest: '', options: [] }],
   },
+  Ed448: {
+    key: ['-algorithm', 'ED448'],
+    schemes: [{ algorithm: 'Ed448', digest: '', options: [] }],
+  },
 }
 
 const message = Buffer.from('a message to be signed\n')

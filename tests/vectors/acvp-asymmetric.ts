@@ -1,6 +1,11 @@
 /** ACVP's signatures, ML-KEM and X25519. */
 
-import type { AlgorithmName, KeyTypeName } from '../../src/hsm/contract/algorithms.ts'
+import {
+  type AlgorithmName,
+  type AlgorithmRow,
+  algorithms,
+  type KeyTypeName,
+} from '../../src/hsm/contract/algorithms.ts'
 import { type AcvpEntry, bytesOf } from './acvp-entry.ts'
 import type { Expectation, VectorCase } from './case.ts'
 import {
@@ -19,17 +24,20 @@ export const acvpAsymmetric: Readonly<Record<string, (entry: AcvpEntry) => reado
   {
     'ECDSA-SigVer-FIPS186-5': ecdsaCases,
     'ECDSA-SigGen-FIPS186-5': ecdsaCases,
-    'EDDSA-SigGen-1.0': ed25519SignCases,
-    'EDDSA-SigVer-1.0': ed25519VerifyCases,
+    'EDDSA-SigGen-1.0': eddsaSignCases,
+    'EDDSA-SigVer-1.0': eddsaVerifyCases,
     'RSA-SigGen-FIPS186-5': rsaCases,
     'RSA-SigVer-FIPS186-5': rsaCases,
-    'XECDH-SSC-RFC7748': x25519Cases,
+    'XECDH-SSC-RFC7748': xdhCases,
+    'SLH-DSA-keyGen-FIPS205': slhDsaKeyCases,
+    'SLH-DSA-sigGen-FIPS205': slhDsaSignatureCases,
     'ML-DSA-sigGen-FIPS204-tr1': mlDsaCases,
     'ML-DSA-sigVer-FIPS204': mlDsaCases,
     'ML-KEM-encapDecap-FIPS203-tr1': mlKemCases,
   }
 
 const hashes: Readonly<Record<string, string>> = {
+  'SHA2-224': 'SHA-224',
   'SHA2-256': 'SHA-256',
   'SHA2-384': 'SHA-384',
   'SHA2-512': 'SHA-512',
@@ -43,6 +51,9 @@ function ecdsaCases({ id, group, test }: AcvpEntry): VectorCase[] {
   const keyType = curveType(String(group.curve))
   const hash = hashes[String(group.hashAlg)]
   if (!keyType || !hash) return []
+  const algorithm = `ECDSA-${hash}` as AlgorithmName
+  const { keyTypes }: AlgorithmRow = algorithms[algorithm]
+  if (!keyTypes.includes(keyType)) return []
   const [x, y] = [String(group.qx ?? test.qx), String(group.qy ?? test.qy)]
   const signature = Buffer.concat([
     fieldElement(keyType, String(test.r)),
@@ -50,7 +61,7 @@ function ecdsaCases({ id, group, test }: AcvpEntry): VectorCase[] {
   ])
   return [
     {
-      algorithm: `ECDSA-${hash}` as AlgorithmName,
+      algorithm,
       id,
       keyType,
       keyClass: 'public',
@@ -63,43 +74,94 @@ function ecdsaCases({ id, group, test }: AcvpEntry): VectorCase[] {
   ]
 }
 
-function isEd25519({ group }: AcvpEntry): boolean {
-  return group.curve === 'ED-25519' && group.preHash === false
+/** Without a pre-hash; Ed25519 has no context then, Ed448 has one. */
+function eddsaType({ group }: AcvpEntry): 'Ed25519' | 'Ed448' | undefined {
+  if (group.preHash !== false) return undefined
+  return group.curve === 'ED-25519' ? 'Ed25519' : 'Ed448'
 }
 
-function ed25519SignCases(entry: AcvpEntry): VectorCase[] {
+function eddsaSignCases(entry: AcvpEntry): VectorCase[] {
   const { id, group, test } = entry
-  if (!isEd25519(entry)) return []
+  const type = eddsaType(entry)
+  if (!type) return []
   return [
     {
-      algorithm: 'Ed25519',
+      algorithm: type,
       id,
-      keyType: 'Ed25519',
+      keyType: type,
       keyClass: 'private',
-      material: seedPkcs8('Ed25519', bytesOf(group, 'd')),
+      material: seedPkcs8(type, bytesOf(group, 'd')),
       options: { input: 'message' },
       command: 'sign',
-      inputs: { data: bytesOf(test, 'message') },
+      inputs: { data: bytesOf(test, 'message'), context: bytesOf(test, 'context') },
       expect: { bytes: bytesOf(test, 'signature') },
     },
   ]
 }
 
-function ed25519VerifyCases(entry: AcvpEntry): VectorCase[] {
+function eddsaVerifyCases(entry: AcvpEntry): VectorCase[] {
   const { id, test } = entry
-  if (!isEd25519(entry)) return []
+  const type = eddsaType(entry)
+  if (!type) return []
+  const inputs = { data: bytesOf(test, 'message'), context: bytesOf(test, 'context') }
   return [
     {
-      algorithm: 'Ed25519',
+      algorithm: type,
       id,
-      keyType: 'Ed25519',
+      keyType: type,
       keyClass: 'public',
-      material: rawSpki('Ed25519', bytesOf(test, 'q')),
+      material: rawSpki(type, bytesOf(test, 'q')),
       options: { input: 'message' },
       command: 'verify',
-      inputs: { data: bytesOf(test, 'message'), signature: bytesOf(test, 'signature') },
+      inputs: { ...inputs, signature: bytesOf(test, 'signature') },
       expect: { valid: test.testPassed === true },
     },
+  ]
+}
+
+/** The small sets take long to compute a root again: one case each, the long form has all. */
+function slhDsaKeyCases({ id, group, test }: AcvpEntry): VectorCase[] {
+  const type = String(group.parameterSet) as 'SLH-DSA-SHA2-128s'
+  const isLong = process.env.KEYHOLD_LONG !== undefined
+  const isFirst = (group.tests as readonly { tcId: unknown }[])[0]?.tcId === test.tcId
+  if (!isFirst && !isLong) return []
+  const sk = bytesOf(test, 'sk')
+  const shared = {
+    algorithm: type,
+    id,
+    keyType: type,
+    keyClass: 'private',
+    options: {},
+    command: 'publicKey',
+    inputs: {},
+  } as const
+  const expect = { bytes: rawSpki(type, bytesOf(test, 'pk')) }
+  const right: VectorCase = { ...shared, material: seedPkcs8(type, sk), expect }
+  if (type.endsWith('s') && !isLong) return [right]
+  const altered = Buffer.from(sk)
+  altered.writeUInt8(altered.readUInt8(sk.length - 1) ^ 1, sk.length - 1)
+  const refused: Expectation = { refused: ['ARGUMENT_INVALID'] }
+  return [right, { ...shared, material: seedPkcs8(type, altered), expect: refused }]
+}
+
+/** Signatures are hedged here: published ones are verified, and one of a changed message is not. */
+function slhDsaSignatureCases({ id, group, test }: AcvpEntry): VectorCase[] {
+  if (group.preHash !== 'pure') return []
+  const type = String(group.parameterSet) as 'SLH-DSA-SHA2-128s'
+  const data = bytesOf(test, 'message')
+  const inputs = { context: bytesOf(test, 'context'), signature: bytesOf(test, 'signature') }
+  const shared = {
+    algorithm: type,
+    id,
+    keyType: type,
+    keyClass: 'public',
+    material: rawSpki(type, bytesOf(test, 'pk')),
+    options: {},
+    command: 'verify',
+  } as const
+  return [
+    { ...shared, inputs: { ...inputs, data }, expect: { valid: true } },
+    { ...shared, inputs: { ...inputs, data: data.subarray(1) }, expect: { valid: false } },
   ]
 }
 
@@ -123,19 +185,18 @@ function rsaCases({ id, group, test }: AcvpEntry): VectorCase[] {
   ]
 }
 
-function x25519Cases({ id, group, test }: AcvpEntry): VectorCase[] {
-  if (group.curve !== 'Curve25519') return []
-  const key = bytesOf(test, 'privateIut')
+function xdhCases({ id, group, test }: AcvpEntry): VectorCase[] {
+  const type = group.curve === 'Curve25519' ? 'X25519' : 'X448'
   return [
     {
-      algorithm: 'X25519',
+      algorithm: type,
       id,
-      keyType: 'X25519',
+      keyType: type,
       keyClass: 'private',
-      material: seedPkcs8('X25519', key),
+      material: seedPkcs8(type, bytesOf(test, 'privateIut')),
       options: {},
       command: 'agree',
-      inputs: { peer: rawSpki('X25519', bytesOf(test, 'publicServer')) },
+      inputs: { peer: rawSpki(type, bytesOf(test, 'publicServer')) },
       expect: { bytes: bytesOf(test, 'z') },
     },
   ]

@@ -11,7 +11,7 @@ import type { HsmErrorCode } from '../../src/hsm/contract/errors.ts'
  * Commands and the names of their inputs:
  *   sign data context?; verify data signature context?; encrypt plaintext iv aad; decrypt ciphertext iv
  *   aad; mac data; verifyMac data mac; wrapKey target; unwrapKey ciphertext iv?; agree peer;
- *   derive salt info; decapsulate ciphertext.
+ *   derive salt info; decapsulate ciphertext; publicKey, of the imported private key, has none.
  */
 export type VectorCommand =
   | 'sign'
@@ -25,12 +25,15 @@ export type VectorCommand =
   | 'agree'
   | 'derive'
   | 'decapsulate'
+  | 'publicKey'
 
 export interface VectorOptions {
   readonly input?: 'message' | 'digest' | 'mu'
   readonly format?: 'der' | 'p1363'
   /** Of a MAC or of what is derived. */
   readonly lengthBytes?: number
+  /** Of PBKDF2. */
+  readonly iterations?: number
 }
 
 export type Expectation =

@@ -32,9 +32,16 @@ const uses: Readonly<Record<VectorCommand, KeyUse>> = {
   agree: 'agree',
   derive: 'derive',
   decapsulate: 'decapsulate',
+  publicKey: 'sign',
 }
 
-type Imported = { readonly key: KeyId; readonly wrapped: Uint8Array } | { readonly error: Refusal }
+interface ImportedKey {
+  readonly key: KeyId
+  readonly wrapped: Uint8Array
+  /** SPKI of a pair. */
+  readonly publicKey?: Uint8Array
+}
+type Imported = ImportedKey | { readonly error: Refusal }
 type Refusal = Extract<Outcome, { error: unknown }>['error']
 type Parts = Readonly<Record<string, Uint8Array>>
 
@@ -78,6 +85,7 @@ export class DoorTarget implements VectorTarget {
     const wanted = { type, class: keyClass, algorithm, use: uses[command], material, more }
     const imported = await this.#import(wanted)
     if ('error' in imported) return { refused: imported.error.code }
+    if (command === 'publicKey') return { bytes: imported.publicKey ?? Buffer.alloc(0) }
     if (command === 'wrapKey') return this.#wrap(vector, imported)
     if (command === 'unwrapKey') return this.#unwrap(vector, imported)
     const { name, args, parts } = commandOf(vector)
@@ -138,7 +146,7 @@ export class DoorTarget implements VectorTarget {
     const sealed = sealToTransportKey(this.#transportKey, 'import key', wanted.material)
     const outcome = await this.#call({ command: 'importKey', arguments: args, parts: { sealed } })
     if ('error' in outcome) return outcome
-    return { key, wrapped: (outcome.parts as { wrapped: Uint8Array }).wrapped }
+    return { key, ...(outcome.parts as Omit<ImportedKey, 'key'>) }
   }
 
   /** By handle; with its wrapped key when it had to make room. */
@@ -172,16 +180,18 @@ function isNeverDone({ command, inputs, expect, keyType }: VectorCase): boolean 
 }
 
 function commandOf({ command, options, inputs }: VectorCase) {
-  const { input, format, lengthBytes } = options
+  const { input, format, lengthBytes, iterations } = options
   const args = {
     ...(command === 'sign' || command === 'verify'
       ? { ...optional('input', input), ...optional('format', format) }
       : {}),
     ...(command === 'mac' || command === 'derive' ? optional('lengthBytes', lengthBytes) : {}),
+    ...(command === 'derive' ? optional('iterations', iterations) : {}),
   }
   const parts = Object.fromEntries(
     Object.entries(inputs).filter(([, bytes]) => bytes !== undefined),
   )
+  assert(command !== 'publicKey')
   const name: CommandName = command === 'derive' ? 'deriveKey' : command
   return { name, args, parts }
 }

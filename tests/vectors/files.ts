@@ -16,6 +16,7 @@ export function hex(text: string): Buffer {
 }
 
 const curves: Readonly<Record<string, KeyTypeName>> = {
+  'P-224': 'P-224',
   'P-256': 'P-256',
   'P-384': 'P-384',
   'P-521': 'P-521',
@@ -34,6 +35,7 @@ export function curveType(name: string): KeyTypeName | undefined {
 }
 
 const fieldBytes: Readonly<Partial<Record<KeyTypeName, number>>> = {
+  'P-224': 28,
   'P-256': 32,
   'P-384': 48,
   'P-521': 66,
@@ -89,11 +91,11 @@ export function expandedPkcs8(type: KeyTypeName, key: Uint8Array): Buffer {
   return tlv(0x30, version, tlv(0x30, objectIdentifier(type)), tlv(4, tlv(4, key)))
 }
 
-/** PKCS#8 of a seed or of the 32 bytes of Ed25519 and X25519. */
+/** PKCS#8 of a seed, or of the one number of Ed25519 and its like and of SLH-DSA. */
 export function seedPkcs8(type: KeyTypeName, seed: Uint8Array): Buffer {
-  const isCurve = type === 'Ed25519' || type === 'X25519'
+  const isRaw = /^X|^Ed|^SLH-DSA/.test(type)
   const asymmetricKeyType = opensslName(type) as 'ed25519'
-  const format = isCurve ? 'raw-private' : 'raw-seed'
+  const format = isRaw ? 'raw-private' : 'raw-seed'
   return pkcs8(createPrivateKey({ key: seed, format, asymmetricKeyType }))
 }
 
@@ -134,12 +136,26 @@ function opensslName(type: KeyTypeName): string {
 const objectIdentifiers: Readonly<Partial<Record<KeyTypeName, string>>> = {
   Ed25519: '06032b6570',
   X25519: '06032b656e',
+  Ed448: '06032b6571',
+  X448: '06032b656f',
   'ML-KEM-512': '0609608648016503040401',
   'ML-KEM-768': '0609608648016503040402',
   'ML-KEM-1024': '0609608648016503040403',
   'ML-DSA-44': '0609608648016503040311',
   'ML-DSA-65': '0609608648016503040312',
   'ML-DSA-87': '0609608648016503040313',
+  'SLH-DSA-SHA2-128s': '0609608648016503040314',
+  'SLH-DSA-SHA2-128f': '0609608648016503040315',
+  'SLH-DSA-SHA2-192s': '0609608648016503040316',
+  'SLH-DSA-SHA2-192f': '0609608648016503040317',
+  'SLH-DSA-SHA2-256s': '0609608648016503040318',
+  'SLH-DSA-SHA2-256f': '0609608648016503040319',
+  'SLH-DSA-SHAKE-128s': '060960864801650304031a',
+  'SLH-DSA-SHAKE-128f': '060960864801650304031b',
+  'SLH-DSA-SHAKE-192s': '060960864801650304031c',
+  'SLH-DSA-SHAKE-192f': '060960864801650304031d',
+  'SLH-DSA-SHAKE-256s': '060960864801650304031e',
+  'SLH-DSA-SHAKE-256f': '060960864801650304031f',
 }
 
 function objectIdentifier(type: KeyTypeName): Buffer {

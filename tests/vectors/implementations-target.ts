@@ -55,6 +55,8 @@ async function use(vector: VectorCase, key: KeyMaterial): Promise<VectorOutcome>
       const claimed = { data: input('data'), tag: input('mac') }
       return { valid: verifyMac(has(row.mac), key, claimed) }
     }
+    case 'publicKey':
+      return { bytes: key.publicSpki() }
     default:
       return { bytes: await makeSecret(vector, key, row) }
   }
@@ -83,8 +85,8 @@ async function makeSecret(
     default: {
       const given = { salt: input('salt'), info: input('info') }
       const fixed = { label: input('label'), context: input('context') }
-      const lengthBytes = options.lengthBytes ?? 0
-      return released(has(row.derive)(key, { ...given, ...fixed, lengthBytes }))
+      const { lengthBytes = 0, iterations = 0 } = options
+      return released(await has(row.derive)(key, { ...given, ...fixed, lengthBytes, iterations }))
     }
   }
 }

@@ -42,12 +42,12 @@ export function ecdsaCases({ id, group, test, isValid }: Entry): VectorCase[] {
   return [onMessage, onDigest]
 }
 
-export function ed25519Cases({ id, group, test, isValid }: Entry): VectorCase[] {
-  return [
+export function eddsaCases(type: 'Ed25519' | 'Ed448'): (entry: Entry) => VectorCase[] {
+  return ({ id, group, test, isValid }) => [
     {
-      algorithm: 'Ed25519',
+      algorithm: type,
       id,
-      keyType: 'Ed25519',
+      keyType: type,
       keyClass: 'public',
       material: hex(String(group.publicKeyDer)),
       options: { input: 'message' },

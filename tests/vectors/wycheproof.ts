@@ -10,7 +10,7 @@ import type { AlgorithmName, KeyTypeName } from '../../src/hsm/contract/algorith
 import type { VectorCase } from './case.ts'
 import { curveType, ecPrivate, ecSpki, hex, rawSpki, readText, seedPkcs8 } from './files.ts'
 import { rsaOaepCases, rsaSignatureCases } from './wycheproof-rsa.ts'
-import { ecdsaCases, ed25519Cases, mlDsaCases } from './wycheproof-signatures.ts'
+import { ecdsaCases, eddsaCases, mlDsaCases } from './wycheproof-signatures.ts'
 
 /** One test with its group: every member is text unless a reader knows better. */
 export interface Entry {
@@ -26,6 +26,8 @@ export interface Entry {
 const readers: readonly (readonly [string, (entry: Entry) => readonly VectorCase[]])[] = [
   ['aes_cbc_pkcs5', cbcCases],
   ['aes_gcm', aeadCases],
+  ['aes_ccm', aeadCases],
+  ['aes_xts', xtsCases],
   ['chacha20_poly1305', aeadCases],
   ['aes_wrap', keyWrapCases('KW')],
   ['aes_kwp', keyWrapCases('KWP')],
@@ -33,10 +35,13 @@ const readers: readonly (readonly [string, (entry: Entry) => readonly VectorCase
   ['hmac_', hmacCases],
   ['hkdf_', hkdfCases],
   ['ecdh_', ecdhCases],
-  ['x25519', x25519Cases],
+  ['x25519', xdhCases('X25519')],
+  ['x448', xdhCases('X448')],
+  ['pbkdf2_', pbkdf2Cases],
   ['mlkem_', mlKemCases],
   ['ecdsa_', ecdsaCases],
-  ['ed25519', ed25519Cases],
+  ['ed25519', eddsaCases('Ed25519')],
+  ['ed448', eddsaCases('Ed448')],
   ['mldsa_', mlDsaCases],
   ['rsa_oaep', rsaOaepCases],
   ['rsa_', rsaSignatureCases],
@@ -96,13 +101,38 @@ function cbcCases({ id, group, test, isValid }: Entry): VectorCase[] {
   ]
 }
 
+/** The two keys of XTS are one; the tweak is a number, little-endian, of which the rest is zero. */
+function xtsCases({ id, group, test, isValid }: Entry): VectorCase[] {
+  const bits = Number(group.keySize) / 2
+  if (bits !== 128 && bits !== 256) return []
+  const iv = Buffer.concat([field(test, 'iv'), Buffer.alloc(16)]).subarray(0, 16)
+  const [plaintext, ciphertext] = [field(test, 'msg'), field(test, 'ct')]
+  const shared = {
+    algorithm: `AES-${bits}-XTS`,
+    keyType: `AES-${bits}-XTS`,
+    keyClass: 'secret',
+    id,
+    material: field(test, 'key'),
+    options: {},
+  } as const
+  const decrypt = { ...shared, command: 'decrypt', inputs: { iv, ciphertext, aad: none } } as const
+  if (!isValid) return [{ ...decrypt, expect: ciphertextRefused }]
+  const inputs = { iv, plaintext, aad: none }
+  return [
+    { ...shared, command: 'encrypt', inputs, expect: { bytes: ciphertext } },
+    { ...decrypt, expect: { bytes: plaintext } },
+  ]
+}
+
 /** GCM takes IVs of 1 to 128 bytes; Wycheproof has longer ones, which are refused, not misread. */
 function aeadCases({ id, group, test, isValid }: Entry): VectorCase[] {
   const isChaCha = id.includes('chacha20')
+  const mode = id.includes('aes_ccm') ? 'CCM' : 'GCM'
+  if (mode === 'CCM' && group.tagSize !== 128) return []
   const [iv, aad, plaintext] = [field(test, 'iv'), field(test, 'aad'), field(test, 'msg')]
   const ciphertext = Buffer.concat([field(test, 'ct'), field(test, 'tag')])
   const shared = {
-    algorithm: isChaCha ? 'ChaCha20-Poly1305' : (`AES-${group.keySize}-GCM` as AlgorithmName),
+    algorithm: isChaCha ? 'ChaCha20-Poly1305' : (`AES-${group.keySize}-${mode}` as AlgorithmName),
     keyType: isChaCha ? 'ChaCha20' : (`AES-${group.keySize}` as KeyTypeName),
     keyClass: 'secret',
     material: field(test, 'key'),
@@ -159,7 +189,8 @@ function hmacCases(entry: Entry): VectorCase[] {
     .replace('_', '/')
   const algorithm = `HMAC-${hash}` as AlgorithmName
   const isKeyLong = field(entry.test, 'key').length >= 14
-  return macCases(entry, { algorithm, keyType: 'generic-secret', isKeyLong })
+  const cases = macCases(entry, { algorithm, keyType: 'generic-secret', isKeyLong })
+  return algorithm === 'HMAC-SHA-1' ? cases.filter(({ command }) => command !== 'mac') : cases
 }
 
 interface MacKey {
@@ -212,6 +243,33 @@ function hkdfCases({ id, test, isValid }: Entry): VectorCase[] {
   ]
 }
 
+/** Those that ask for too little are refused: a short passphrase, salt or key, few iterations. */
+function pbkdf2Cases({ id, test }: Entry): VectorCase[] {
+  const hash = (/pbkdf2_hmacsha(\d+)/.exec(id)?.[1] ?? '') as '256' | '384' | '512'
+  const [material, salt] = [field(test, 'password'), field(test, 'salt')]
+  const options = { lengthBytes: Number(test.dkLen), iterations: Number(test.iterationCount) }
+  const isEnough = salt.length >= 16 && options.iterations >= 1_000 && options.lengthBytes >= 14
+  const expect =
+    material.length < 14
+      ? ({ refused: ['KEY_TOO_WEAK'] } as const)
+      : isEnough
+        ? { bytes: field(test, 'dk') }
+        : argumentRefused
+  return [
+    {
+      algorithm: `PBKDF2-HMAC-SHA-${hash}`,
+      id,
+      keyType: 'generic-secret',
+      keyClass: 'secret',
+      material,
+      options,
+      command: 'derive',
+      inputs: { salt },
+      expect,
+    },
+  ]
+}
+
 function ecdhCases({ id, group, test, isValid }: Entry): VectorCase[] {
   const keyType = curveType(String(group.curve))
   if (!keyType) return []
@@ -231,23 +289,25 @@ function ecdhCases({ id, group, test, isValid }: Entry): VectorCase[] {
   ]
 }
 
-function x25519Cases({ id, group, test, flags, isValid, isAcceptable }: Entry): VectorCase[] {
-  const isRaw = group.type === 'XdhComp'
-  const [given, key] = [field(test, 'public'), field(test, 'private')]
-  const isAgreed = isValid || (isAcceptable && !flags.includes('ZeroSharedSecret'))
-  return [
-    {
-      algorithm: 'X25519',
-      id,
-      keyType: 'X25519',
-      keyClass: 'private',
-      material: isRaw ? seedPkcs8('X25519', key) : key,
-      options: {},
-      command: 'agree',
-      inputs: { peer: isRaw ? rawSpki('X25519', given) : given },
-      expect: isAgreed ? { bytes: field(test, 'shared') } : argumentRefused,
-    },
-  ]
+function xdhCases(type: 'X25519' | 'X448'): (entry: Entry) => VectorCase[] {
+  return ({ id, group, test, flags, isValid, isAcceptable }) => {
+    const isRaw = group.type === 'XdhComp'
+    const [given, key] = [field(test, 'public'), field(test, 'private')]
+    const isAgreed = isValid || (isAcceptable && !flags.includes('ZeroSharedSecret'))
+    return [
+      {
+        algorithm: type,
+        id,
+        keyType: type,
+        keyClass: 'private',
+        material: isRaw ? seedPkcs8(type, key) : key,
+        options: {},
+        command: 'agree',
+        inputs: { peer: isRaw ? rawSpki(type, given) : given },
+        expect: isAgreed ? { bytes: field(test, 'shared') } : argumentRefused,
+      },
+    ]
+  }
 }
 
 /** The seed is the key; one of a wrong length is put in as it is, to be refused. */

@@ -14,8 +14,8 @@ export const messageBytesMax = 3 * 1024 * 1024
 export const aadBytesMax = 64 * 1024
 /** Salt, info, label and context of a derivation. */
 export const contextBytesMax = 8 * 1024
-/** The largest is that of ML-DSA-87, 4,627 bytes. */
-export const signatureBytesMax = 8 * 1024
+/** The largest is that of SLH-DSA-SHA2-256f, 49,856 bytes. */
+export const signatureBytesMax = 49_856
 /** SubjectPublicKeyInfo, and a key in its canonical form. */
 export const keyBytesMax = 8 * 1024
 export const ivBytesMax = 128

@@ -23,6 +23,7 @@ import {
   parseInteger,
   parseKeyReference,
   parseObject,
+  type Untrusted,
 } from '../parse.ts'
 import type { Maybe } from '../primitives/implementation.ts'
 import { randomBytes } from '../random.ts'
@@ -45,10 +46,17 @@ const derivedBytesMax = 255 * 64
 const contextPart = { bytesMax: contextBytesMax, optional: true } as const
 
 const members = useMembers(['into', 'lengthBytes'])
+const derivingMembers = useMembers(['into', 'lengthBytes', 'iterations'])
+/** No algorithm takes more; how many one takes is its own to say. */
+const iterationsMax = 10_000_000
 
 interface SecretArguments extends UseArguments {
   readonly into?: KeyReference & { readonly template: KeyTemplate }
   readonly lengthBytes?: number
+}
+
+interface DerivingArguments extends SecretArguments {
+  readonly iterations: number
 }
 
 type SecretDone = Done<
@@ -60,6 +68,7 @@ export const deriveKey = command({
   name: 'deriveKey',
   states: operational,
   ...unrestricted,
+  uses: true,
   record: 'key',
   parts: {
     wrapped: wrappedPart,
@@ -68,14 +77,14 @@ export const deriveKey = command({
     label: contextPart,
     context: contextPart,
   },
-  parse: parseSecretArguments,
+  parse: parseDeriving,
   run: (module, args, parts) => {
     const { wrapped, salt = none, info = none, label = none, context = none } = parts
     const key = permitUse(module, args, wrapped, { use: 'derive', operation: 'derive' })
     assertTarget(module, args, key.attributes)
-    const lengthBytes = derivedBytes(args)
-    const secret = key.operation(key.material, { salt, info, label, context, lengthBytes })
-    return placeSecret(module, args, secret)
+    const counts = { lengthBytes: derivedBytes(args), iterations: args.iterations }
+    const secret = key.operation(key.material, { salt, info, label, context, ...counts })
+    return placeLater(module, args, secret)
   },
 })
 
@@ -148,8 +157,19 @@ export const random = command({
   }),
 })
 
+function parseDeriving(untrusted: unknown): DerivingArguments {
+  const args = parseObject(untrusted, derivingMembers, 'arguments')
+  const { iterations } = args
+  const range = { name: 'iterations', min: 1, max: iterationsMax }
+  const count = iterations === undefined ? 0 : parseInteger(iterations, range)
+  return { ...parseSecretMembers(args), iterations: count }
+}
+
 function parseSecretArguments(untrusted: unknown): SecretArguments {
-  const args = parseObject(untrusted, members, 'arguments')
+  return parseSecretMembers(parseObject(untrusted, members, 'arguments'))
+}
+
+function parseSecretMembers(args: Untrusted): SecretArguments {
   const use = parseUseMembers(args)
   const { into, lengthBytes } = args
   if (into === undefined) {

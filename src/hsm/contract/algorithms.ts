@@ -3,7 +3,7 @@
  * the door know; how an algorithm works is in the module's registry (`../algorithms.ts`), which the
  * compiler holds to exactly these rows. Numbers go into wrapped keys and ciphertexts and are never
  * given out twice. Strengths are security strengths in bits after SP 800-57 part 1 table 2; for
- * ML-KEM and ML-DSA, those of their FIPS 203 and 204 category.
+ * ML-KEM, ML-DSA and SLH-DSA, those of their category in FIPS 203, 204 and 205.
  */
 
 /** What a key may be permitted to do; the position in this list is its bit in a wrapped key. */
@@ -31,12 +31,24 @@ export type KeyClass = (typeof keyClasses)[number]
 
 export interface KeyType {
   readonly number: number
-  readonly family: 'secret' | 'rsa' | 'ec' | 'ed25519' | 'x25519' | 'ml-kem' | 'ml-dsa'
+  readonly family:
+    | 'secret'
+    | 'rsa'
+    | 'ec'
+    | 'ed25519'
+    | 'ed448'
+    | 'x25519'
+    | 'x448'
+    | 'ml-kem'
+    | 'ml-dsa'
+    | 'slh-dsa'
   readonly strengthBits: number
   /** Length of the key in bytes, for secret keys of a fixed length. */
   readonly lengthBytes?: number
   /** What OpenSSL calls the curve or the parameter set. */
   readonly openssl?: string
+  /** For what was signed elsewhere and before: only the public key is taken in, and only to verify. */
+  readonly publicOnly?: true
 }
 
 const secret = (number: number, lengthBytes: number): KeyType => ({
@@ -51,6 +63,8 @@ const pair = (
   strengthBits: number,
   openssl: string,
 ): KeyType => ({ number, family, strengthBits, openssl })
+const slhDsa = (number: number, strengthBits: number, parameterSet: string): KeyType =>
+  pair(number, 'slh-dsa', strengthBits, `slh-dsa-${parameterSet}`)
 
 export const keyTypes = {
   'AES-128': secret(1, 16),
@@ -59,6 +73,9 @@ export const keyTypes = {
   ChaCha20: secret(4, 32),
   /** PKCS#11's CKK_GENERIC_SECRET: 14 to 512 bytes, for HMAC and derivation. */
   'generic-secret': { number: 5, family: 'secret', strengthBits: 256 },
+  /** The two keys of XTS behind each other, that of the data first (IEEE 1619 section 5.1); never equal. */
+  'AES-128-XTS': { number: 6, family: 'secret', strengthBits: 128, lengthBytes: 32 },
+  'AES-256-XTS': { number: 7, family: 'secret', strengthBits: 256, lengthBytes: 64 },
   'RSA-2048': pair(10, 'rsa', 112, '2048'),
   'RSA-3072': pair(11, 'rsa', 128, '3072'),
   'RSA-4096': pair(12, 'rsa', 128, '4096'),
@@ -69,14 +86,29 @@ export const keyTypes = {
   brainpoolP256r1: pair(24, 'ec', 128, 'brainpoolP256r1'),
   brainpoolP384r1: pair(25, 'ec', 192, 'brainpoolP384r1'),
   brainpoolP512r1: pair(26, 'ec', 256, 'brainpoolP512r1'),
+  'P-224': { ...pair(27, 'ec', 112, 'secp224r1'), publicOnly: true },
   Ed25519: pair(30, 'ed25519', 128, 'ed25519'),
   X25519: pair(31, 'x25519', 128, 'x25519'),
+  Ed448: pair(32, 'ed448', 224, 'ed448'),
+  X448: pair(33, 'x448', 224, 'x448'),
   'ML-KEM-512': pair(40, 'ml-kem', 128, 'ml-kem-512'),
   'ML-KEM-768': pair(41, 'ml-kem', 192, 'ml-kem-768'),
   'ML-KEM-1024': pair(42, 'ml-kem', 256, 'ml-kem-1024'),
   'ML-DSA-44': pair(50, 'ml-dsa', 128, 'ml-dsa-44'),
   'ML-DSA-65': pair(51, 'ml-dsa', 192, 'ml-dsa-65'),
   'ML-DSA-87': pair(52, 'ml-dsa', 256, 'ml-dsa-87'),
+  'SLH-DSA-SHA2-128s': slhDsa(60, 128, 'sha2-128s'),
+  'SLH-DSA-SHA2-128f': slhDsa(61, 128, 'sha2-128f'),
+  'SLH-DSA-SHA2-192s': slhDsa(62, 192, 'sha2-192s'),
+  'SLH-DSA-SHA2-192f': slhDsa(63, 192, 'sha2-192f'),
+  'SLH-DSA-SHA2-256s': slhDsa(64, 256, 'sha2-256s'),
+  'SLH-DSA-SHA2-256f': slhDsa(65, 256, 'sha2-256f'),
+  'SLH-DSA-SHAKE-128s': slhDsa(66, 128, 'shake-128s'),
+  'SLH-DSA-SHAKE-128f': slhDsa(67, 128, 'shake-128f'),
+  'SLH-DSA-SHAKE-192s': slhDsa(68, 192, 'shake-192s'),
+  'SLH-DSA-SHAKE-192f': slhDsa(69, 192, 'shake-192f'),
+  'SLH-DSA-SHAKE-256s': slhDsa(70, 256, 'shake-256s'),
+  'SLH-DSA-SHAKE-256f': slhDsa(71, 256, 'shake-256f'),
 } as const satisfies Record<string, KeyType>
 
 export type KeyTypeName = keyof typeof keyTypes
@@ -99,6 +131,7 @@ const curves = [
   'brainpoolP384r1',
   'brainpoolP512r1',
 ] as const
+const verifiedCurves = [...curves, 'P-224'] as const
 const row = <T extends KeyTypeName, U extends KeyUse>(
   number: number,
   types: readonly T[],
@@ -141,9 +174,16 @@ export const algorithms = {
   'AES-256-KWP': keyWrap(15, 'AES-256'),
   'XAES-256-GCM': aead(16, 'AES-256'),
   'ChaCha20-Poly1305': cipher(17, 'ChaCha20'),
+  'AES-128-CCM': cipher(140, 'AES-128'),
+  'AES-192-CCM': cipher(141, 'AES-192'),
+  'AES-256-CCM': cipher(142, 'AES-256'),
+  'AES-128-XTS': plainCipher(143, 'AES-128-XTS'),
+  'AES-256-XTS': plainCipher(144, 'AES-256-XTS'),
   'AES-128-CMAC': macRow(20, 'AES-128'),
   'AES-192-CMAC': macRow(21, 'AES-192'),
   'AES-256-CMAC': macRow(22, 'AES-256'),
+  /** For what others made before: nothing new (SP 800-131A revision 2 section 10). */
+  'HMAC-SHA-1': row(40, ['generic-secret'], ['verifyMac']),
   'HMAC-SHA-224': macRow(30, 'generic-secret'),
   'HMAC-SHA-256': macRow(31, 'generic-secret'),
   'HMAC-SHA-384': macRow(32, 'generic-secret'),
@@ -164,21 +204,37 @@ export const algorithms = {
   'RSAES-OAEP-SHA-256': row(61, rsa, ['encrypt', 'decrypt', 'wrap', 'unwrap']),
   'RSAES-OAEP-SHA-384': row(62, rsa, ['encrypt', 'decrypt', 'wrap', 'unwrap']),
   'RSAES-OAEP-SHA-512': row(63, rsa, ['encrypt', 'decrypt', 'wrap', 'unwrap']),
-  'ECDSA-SHA-256': signature(70, curves),
-  'ECDSA-SHA-384': signature(71, curves),
-  'ECDSA-SHA-512': signature(72, curves),
-  'ECDSA-SHA3-256': signature(73, curves),
-  'ECDSA-SHA3-384': signature(74, curves),
-  'ECDSA-SHA3-512': signature(75, curves),
+  'ECDSA-SHA-256': signature(70, verifiedCurves),
+  'ECDSA-SHA-384': signature(71, verifiedCurves),
+  'ECDSA-SHA-512': signature(72, verifiedCurves),
+  'ECDSA-SHA3-256': signature(73, verifiedCurves),
+  'ECDSA-SHA3-384': signature(74, verifiedCurves),
+  'ECDSA-SHA3-512': signature(75, verifiedCurves),
+  /** For P-224, which is signed with it; no curve signs with it here. */
+  'ECDSA-SHA-224': row(76, ['P-224'], ['verify']),
   Ed25519: signature(80, ['Ed25519']),
+  Ed448: signature(81, ['Ed448']),
   ECDH: row(90, curves, ['agree']),
   X25519: row(91, ['X25519'], ['agree']),
+  X448: row(92, ['X448'], ['agree']),
   'ML-KEM-512': kem(100, 'ML-KEM-512'),
   'ML-KEM-768': kem(101, 'ML-KEM-768'),
   'ML-KEM-1024': kem(102, 'ML-KEM-1024'),
   'ML-DSA-44': signature(110, ['ML-DSA-44']),
   'ML-DSA-65': signature(111, ['ML-DSA-65']),
   'ML-DSA-87': signature(112, ['ML-DSA-87']),
+  'SLH-DSA-SHA2-128s': signature(150, ['SLH-DSA-SHA2-128s']),
+  'SLH-DSA-SHA2-128f': signature(151, ['SLH-DSA-SHA2-128f']),
+  'SLH-DSA-SHA2-192s': signature(152, ['SLH-DSA-SHA2-192s']),
+  'SLH-DSA-SHA2-192f': signature(153, ['SLH-DSA-SHA2-192f']),
+  'SLH-DSA-SHA2-256s': signature(154, ['SLH-DSA-SHA2-256s']),
+  'SLH-DSA-SHA2-256f': signature(155, ['SLH-DSA-SHA2-256f']),
+  'SLH-DSA-SHAKE-128s': signature(156, ['SLH-DSA-SHAKE-128s']),
+  'SLH-DSA-SHAKE-128f': signature(157, ['SLH-DSA-SHAKE-128f']),
+  'SLH-DSA-SHAKE-192s': signature(158, ['SLH-DSA-SHAKE-192s']),
+  'SLH-DSA-SHAKE-192f': signature(159, ['SLH-DSA-SHAKE-192f']),
+  'SLH-DSA-SHAKE-256s': signature(160, ['SLH-DSA-SHAKE-256s']),
+  'SLH-DSA-SHAKE-256f': signature(161, ['SLH-DSA-SHAKE-256f']),
   'HKDF-SHA-256': derivation(120, ['generic-secret']),
   'HKDF-SHA-384': derivation(121, ['generic-secret']),
   'HKDF-SHA-512': derivation(122, ['generic-secret']),
@@ -186,6 +242,9 @@ export const algorithms = {
   'KDF-COUNTER-HMAC-SHA-384': derivation(131, ['generic-secret']),
   'KDF-COUNTER-HMAC-SHA-512': derivation(132, ['generic-secret']),
   'KDF-COUNTER-CMAC-AES': derivation(133, ['AES-128', 'AES-192', 'AES-256']),
+  'PBKDF2-HMAC-SHA-256': derivation(170, ['generic-secret']),
+  'PBKDF2-HMAC-SHA-384': derivation(171, ['generic-secret']),
+  'PBKDF2-HMAC-SHA-512': derivation(172, ['generic-secret']),
 } as const satisfies Record<string, AlgorithmRow>
 
 export type AlgorithmName = keyof typeof algorithms

@@ -256,9 +256,12 @@ export interface Commands extends DomainCommands, EntropyCommands {
     NewKey,
     NewKeyParts
   >
-  /** HKDF takes salt and info; KDF-COUNTER label and context, or the ready fixed input as info. */
+  /**
+   * HKDF takes salt and info; KDF-COUNTER label and context, or the ready fixed input as info; PBKDF2 salt
+   * and iterations.
+   */
   deriveKey: Use<
-    SecretTarget,
+    SecretTarget & { readonly iterations?: number },
     { salt?: Uint8Array; info?: Uint8Array; label?: Uint8Array; context?: Uint8Array },
     SecretResult,
     SecretParts

@@ -127,6 +127,7 @@ export function parseTemplate(value: unknown, provenance: Provenance): KeyTempla
     canary: untrusted.canary === undefined ? false : parseBoolean(untrusted.canary, 'canary'),
   }
   assertPurpose(template)
+  assertPublicOnly(template, provenance)
   assertFlags(template)
   assertDates(template)
   if (!firstHand.includes(provenance) && has(template.uses, usesOfFirstHandKeys)) {
@@ -148,6 +149,10 @@ export function assertInherits(template: KeyTemplate, parent: KeyAttributes): vo
 export function assertClass({ type, uses }: KeyTemplate, keyClass: KeyClass): void {
   if ((keyTypes[type].family === 'secret') !== (keyClass === 'secret')) {
     throw invalid(`a key of type ${type} is not ${keyClass}`)
+  }
+  const { publicOnly }: KeyType = keyTypes[type]
+  if (publicOnly && keyClass !== 'public') {
+    throw invalid(`only public keys of type ${type} are taken in`)
   }
   if (keyClass === 'public' && uses.some((use) => !usesOfPublicKeys.includes(use))) {
     throw invalid(`a public key does no more than ${usesOfPublicKeys.join(', ')}`)
@@ -319,6 +324,14 @@ function assertPurpose({ type, algorithms, uses }: KeyTemplate): void {
   if (!purposes.some((purpose) => uses.every((use) => purpose.includes(use)))) {
     throw new HsmError('KEY_USE_NOT_PERMITTED', 'a key has one purpose; these uses are of several')
   }
+}
+
+/** Legacy verification: there is no private key here, however it would come to be. */
+function assertPublicOnly({ type, uses }: KeyTemplate, provenance: Provenance): void {
+  const { publicOnly }: KeyType = keyTypes[type]
+  if (!publicOnly) return
+  if (provenance === 'imported' && uses.every((use) => use === 'verify')) return
+  throw new HsmError('KEY_USE_NOT_PERMITTED', `keys of type ${type} are imported, and only verify`)
 }
 
 function assertFlags(template: KeyTemplate): void {

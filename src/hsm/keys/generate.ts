@@ -1,9 +1,9 @@
 /**
- * New key pairs. Scalars of elliptic curves (FIPS 186-5 section A.2.2), seeds of Ed25519 and X25519 (RFC
- * 8032, RFC 7748), ML-KEM (FIPS 203, d || z) and ML-DSA (FIPS 204, xi) come from the module's own
- * generator; RSA primes are OpenSSL's, whose generator ours is stirred into before (docs/entropy.md). What
- * takes milliseconds runs on other threads. Each pair passes the pairwise consistency test of FIPS 140-3
- * IG 10.3.A before anyone sees it.
+ * New key pairs. Scalars of elliptic curves (FIPS 186-5 section A.2.2), seeds of Ed25519, Ed448, X25519 and X448
+ * (RFC 8032, RFC 7748), ML-KEM (FIPS 203, d || z) and ML-DSA (FIPS 204, xi) come from the module's own
+ * generator; RSA primes, and the seeds of SLH-DSA, which node:crypto makes together with their root, are
+ * OpenSSL's, whose generator ours is stirred into before (docs/entropy.md). What takes milliseconds runs on
+ * other threads. Each pair passes the pairwise consistency test of FIPS 140-3 IG 10.3.A before anyone sees it.
  */
 
 import assert from 'node:assert/strict'
@@ -46,9 +46,19 @@ async function makePrivateKey({ family, openssl = '' }: KeyType): Promise<KeyObj
       })
     case 'ec':
       return fromRandomScalar(openssl)
+    case 'slh-dsa':
+      stirOpenssl()
+      return onThreadPool((callback) => {
+        const type = openssl as 'slh-dsa-sha2-128s'
+        generateKeyPair(type, {}, (error, _public, key) => callback(error, key))
+      })
     case 'ed25519':
     case 'x25519':
       return fromRandom('raw-private', family, 32)
+    case 'ed448':
+      return fromRandom('raw-private', family, 57)
+    case 'x448':
+      return fromRandom('raw-private', family, 56)
     case 'ml-dsa':
       return fromRandom('raw-seed', openssl, 32)
     case 'ml-kem':
@@ -87,7 +97,7 @@ function fromRandom(
 async function isPairConsistent(privateKey: KeyObject): Promise<boolean> {
   const publicKey = createPublicKey(privateKey)
   const type = privateKey.asymmetricKeyType ?? ''
-  if (type === 'x25519') return agreesWithBasePoint(privateKey, publicKey)
+  if (type === 'x25519' || type === 'x448') return agreesWithBasePoint(privateKey, publicKey)
   if (type.startsWith('ml-kem')) {
     const { sharedKey, ciphertext } = encapsulate(publicKey)
     const opened = decapsulate(privateKey, ciphertext)
@@ -105,11 +115,12 @@ async function isPairConsistent(privateKey: KeyObject): Promise<boolean> {
   })
 }
 
-/** RFC 7748 section 6.1: the public key is what the private one makes of the base point, u = 9. */
+/** RFC 7748 section 6: the public key is what the private one makes of the base point, u = 9 or 5. */
 function agreesWithBasePoint(privateKey: KeyObject, publicKey: KeyObject): boolean {
-  const basePoint = Buffer.alloc(32)
-  basePoint[0] = 9
-  const key = { key: basePoint, format: 'raw-public', asymmetricKeyType: 'x25519' } as const
+  const asymmetricKeyType = privateKey.asymmetricKeyType === 'x448' ? 'x448' : 'x25519'
+  const basePoint = Buffer.alloc(asymmetricKeyType === 'x448' ? 56 : 32)
+  basePoint[0] = asymmetricKeyType === 'x448' ? 5 : 9
+  const key = { key: basePoint, format: 'raw-public', asymmetricKeyType } as const
   const expected = diffieHellman({ privateKey, publicKey: createPublicKey(key) })
   return publicKey.export({ format: 'raw-public' }).equals(expected)
 }

@@ -35,7 +35,7 @@ function ec(namedCurve: string): { privateKey: KeyObject; publicKey: KeyObject }
 
 /** RSA takes seconds to generate; one size stands for all here, the vectors have the others. */
 const generated = (Object.keys(keyTypes) as KeyTypeName[]).filter(
-  (name) => name !== 'RSA-3072' && name !== 'RSA-4096',
+  (name) => !/^RSA-[34]|^P-224$|^SLH-DSA-.*-(192|256)s$/.test(name),
 )
 
 suite('a new key', () => {
@@ -53,8 +53,75 @@ suite('a new key', () => {
     })
   }
 
+  test('of P-224 there are public keys alone', async () => {
+    const { privateKey, publicKey } = ec('secp224r1')
+    await assert.rejects(KeyMaterial.generate('P-224'), { code: 'ARGUMENT_INVALID' })
+    refused('P-224', 'private', privateKey.export(der.pkcs8))
+    using half = load('P-224', 'public', publicKey.export(der.spki))
+    assert.equal(half.publicJwk(), undefined)
+  })
+
+  test('the two keys of XTS differ', () => {
+    for (const [typeName, length] of [
+      ['AES-128-XTS', 32],
+      ['AES-256-XTS', 64],
+    ] as const) {
+      const bytes = Buffer.alloc(length, 7)
+      refused(typeName, 'secret', bytes)
+      bytes.writeUInt8(8, length - 1)
+      load(typeName, 'secret', bytes)[Symbol.dispose]()
+    }
+  })
+
+  test('a root of SLH-DSA that is not that of its seeds is refused', async () => {
+    using made = await KeyMaterial.generate('SLH-DSA-SHA2-128f')
+    const bytes = copyOut(made)
+    using right = Secret.copyOf(bytes)
+    await KeyMaterial.importBytes('SLH-DSA-SHA2-128f', 'private', right)
+    bytes.writeUInt8(bytes.readUInt8(bytes.length - 1) ^ 1, bytes.length - 1)
+    using altered = Secret.copyOf(bytes)
+    const attempt = KeyMaterial.importBytes('SLH-DSA-SHA2-128f', 'private', altered)
+    await assert.rejects(attempt, { code: 'ARGUMENT_INVALID' })
+  })
+
+  test('what is no point of Ed448 is refused', () => {
+    const { publicKey } = generateKeyPairSync('ed448')
+    const spki = publicKey.export(der.spki)
+    const start = spki.length - 57
+    const withPoint = (change: (raw: Buffer) => void) => {
+      const bytes = Buffer.from(spki)
+      change(bytes.subarray(start))
+      return bytes
+    }
+    // y = p, which is 0 written otherwise; a bit that belongs to no number; y = 2, which is on no curve.
+    const p = Buffer.concat([Buffer.alloc(28, 0xff), Buffer.from([0xfe]), Buffer.alloc(27, 0xff)])
+    refused(
+      'Ed448',
+      'public',
+      withPoint((raw) => p.copy(raw)),
+    )
+    refused(
+      'Ed448',
+      'public',
+      withPoint((raw) => raw.writeUInt8(raw.readUInt8(56) | 1, 56)),
+    )
+    refused(
+      'Ed448',
+      'public',
+      withPoint((raw) => raw.fill(0).writeUInt8(2, 0)),
+    )
+    using identity = load(
+      'Ed448',
+      'public',
+      withPoint((raw) => raw.fill(0).writeUInt8(1, 0)),
+    )
+    assert.equal(identity.typeName, 'Ed448')
+  })
+
   test('its public JWK is the same key, but brainpool has none', async () => {
-    for (const typeName of ['P-256', 'secp256k1', 'Ed25519', 'X25519', 'ML-DSA-44'] as const) {
+    const okp = ['Ed25519', 'X25519', 'Ed448', 'X448'] as const
+    const akp = ['ML-DSA-44', 'SLH-DSA-SHA2-128f'] as const
+    for (const typeName of ['P-256', 'secp256k1', ...okp, ...akp] as const) {
       using pair = await KeyMaterial.generate(typeName)
       const key = pair.publicJwk()
       assert(key !== undefined)

@@ -61,6 +61,7 @@ export class KeyMaterial implements Disposable {
     options: { readonly lengthBytes?: number } = {},
   ): Promise<KeyMaterial> {
     const type: KeyType = keyTypes[typeName]
+    if (type.publicOnly) throw publicOnly(typeName)
     if (type.family !== 'secret') {
       return new KeyMaterial(typeName, 'private', await generatePrivateKey(typeName))
     }
@@ -71,8 +72,9 @@ export class KeyMaterial implements Disposable {
   }
 
   /**
-   * A key that comes from outside: what fromBytes checks, and for an RSA private key all its numbers
-   * (SP 800-56B section 6.4.1.2), primality included, which takes the worker up to a quarter second.
+   * A key that comes from outside: what fromBytes checks; for an RSA private key all its numbers (SP
+   * 800-56B section 6.4.1.2), primality included; for one of SLH-DSA its root, which is computed again
+   * (FIPS 205 section 9.1). That takes the worker up to a quarter second.
    * @param bytes canonical form; the caller keeps and erases it
    * @throws HsmError as fromBytes
    */
@@ -82,10 +84,11 @@ export class KeyMaterial implements Disposable {
     bytes: Secret,
   ): Promise<KeyMaterial> {
     const material = KeyMaterial.fromBytes(typeName, keyClass, bytes)
-    if (keyClass !== 'private' || keyTypes[typeName].family !== 'rsa') return material
+    const { family } = keyTypes[typeName]
+    if (keyClass !== 'private' || (family !== 'rsa' && family !== 'slh-dsa')) return material
     if (await callWorker({ kind: 'checkKey', key: material.keyObject })) return material
     material[Symbol.dispose]()
-    throw new HsmError('ARGUMENT_INVALID', 'the numbers of the RSA key do not belong together')
+    throw new HsmError('ARGUMENT_INVALID', 'the numbers of the key do not belong together')
   }
 
   /**
@@ -115,11 +118,16 @@ export class KeyMaterial implements Disposable {
    * @throws HsmError as fromBytes
    */
   static fromOwnBytes(typeName: KeyTypeName, keyClass: KeyClass, bytes: Secret): KeyMaterial {
-    const isSecretType = keyTypes[typeName].family === 'secret'
+    const type: KeyType = keyTypes[typeName]
+    const isSecretType = type.family === 'secret'
+    if (type.publicOnly && keyClass !== 'public') throw publicOnly(typeName)
     if (isSecretType !== (keyClass === 'secret')) {
       throw new HsmError('ARGUMENT_INVALID', `a key of type ${typeName} is not ${keyClass}`)
     }
-    if (isSecretType) assertSecretLength(typeName, bytes.length)
+    if (isSecretType) {
+      assertSecretLength(typeName, bytes.length)
+      if (typeName === 'AES-128-XTS' || typeName === 'AES-256-XTS') assertHalvesDiffer(bytes)
+    }
     const keyObject = bytes.expose((exposed) => parse(keyClass, exposed))
     if (!isSecretType) assertCanonical(typeName, keyObject, bytes)
     return new KeyMaterial(typeName, keyClass, keyObject)
@@ -180,10 +188,10 @@ export class KeyMaterial implements Disposable {
     return exportSpki(this.publicKey)
   }
 
-  /** RFC 7517, for ML-KEM and ML-DSA the key type "AKP"; undefined for brainpool, which has none. */
+  /** RFC 7517, for ML-KEM, ML-DSA and SLH-DSA the key type "AKP"; undefined for brainpool and P-224, which have none. */
   publicJwk(): webcrypto.JsonWebKey | undefined {
     const { family, openssl }: KeyType = keyTypes[this.typeName]
-    if (family === 'ec' && openssl?.startsWith('brainpool')) return undefined
+    if (family === 'ec' && /^brainpool|^secp224/.test(openssl ?? '')) return undefined
     return this.publicKey.export({ format: 'jwk' })
   }
 
@@ -221,6 +229,19 @@ function assertSecretLength(typeName: KeyTypeName, lengthBytes: number): void {
   if (lengthBytes < secretBytesMin) {
     throw new HsmError('KEY_TOO_WEAK', `a secret has at least ${secretBytesMin} bytes (112 bits)`)
   }
+}
+
+function publicOnly(typeName: KeyTypeName): HsmError {
+  return new HsmError('ARGUMENT_INVALID', `only public keys of type ${typeName} are taken in`)
+}
+
+/** With equal halves XTS is no longer what it is proved to be (FIPS 140-3 IG C.I). */
+function assertHalvesDiffer(bytes: Secret): void {
+  const half = bytes.length / 2
+  const equal = bytes.expose((exposed) =>
+    timingSafeEqual(exposed.subarray(0, half), exposed.subarray(half)),
+  )
+  if (equal) throw new HsmError('ARGUMENT_INVALID', 'the two keys of XTS are equal')
 }
 
 function parse(keyClass: KeyClass, bytes: Uint8Array): KeyObject {

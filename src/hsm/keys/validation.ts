@@ -1,9 +1,10 @@
 /**
  * What a key from outside must prove before it is used, beyond having parsed: the point is on the
  * curve and in the one encoding, the private number is in range, and the halves belong together
- * (SP 800-56A section 5.6.2, SP 800-56B section 6.4, FIPS 186-5 section 6.2). Seeds of Ed25519,
- * X25519, ML-KEM and ML-DSA fix their public key, so there is nothing to contradict; the expanded
- * forms of ML-KEM and ML-DSA are checked by OpenSSL when it parses them.
+ * (SP 800-56A section 5.6.2, SP 800-56B section 6.4, FIPS 186-5 section 6.2). Seeds of Ed25519, Ed448,
+ * X25519, X448, ML-KEM and ML-DSA fix their public key, so there is nothing to contradict; the expanded
+ * forms of ML-KEM and ML-DSA are checked by OpenSSL when it parses them, the root of SLH-DSA by the worker
+ * when a key is imported.
  */
 
 import assert from 'node:assert/strict'
@@ -21,6 +22,7 @@ import { HsmError } from '../contract/errors.ts'
 /** The orders of the curves (SP 800-186, SEC 2, RFC 5639): a private key is from 1 to order - 1. */
 export const curveOrders: ReadonlyMap<string, Buffer> = new Map(
   Object.entries({
+    secp224r1: 'ffffffffffffffffffffffffffff16a2e0b8f03e13dd29455c5c2a3d',
     prime256v1: 'ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551',
     secp384r1:
       'ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973',
@@ -59,7 +61,13 @@ export function assertPublicKey(typeName: KeyTypeName, keyObject: KeyObject): vo
   }
   if (family === 'ed25519') {
     const raw = keyObject.export({ format: 'raw-public' })
-    if (!isEd25519Point(raw)) throw new HsmError('ARGUMENT_INVALID', 'not a point of Ed25519')
+    if (!isEdwardsPoint(edwards25519, raw)) throw notAPoint(typeName)
+  }
+  if (family === 'ed448') {
+    const raw = keyObject.export({ format: 'raw-public' })
+    // Seven bits of the last byte are the highest of no number (RFC 8032 section 5.2.2).
+    if (((raw.at(-1) ?? 0) & 0x7f) !== 0 || !isEdwardsPoint(edwards448, raw))
+      throw notAPoint(typeName)
   }
 }
 
@@ -173,34 +181,50 @@ function integerLengths(der: Uint8Array): number[] {
   return lengths
 }
 
-const fieldPrime = 2n ** 255n - 19n
-const edwardsD = 37095705934669439343138083508754565189542113879843219016388785533085940283555n
+interface EdwardsCurve {
+  /** The field's prime. */
+  readonly p: bigint
+  /** a and d of a x^2 + y^2 = 1 + d x^2 y^2 (RFC 8032 sections 5.1 and 5.2). */
+  readonly a: bigint
+  readonly d: bigint
+}
+
+const edwards25519: EdwardsCurve = {
+  p: 2n ** 255n - 19n,
+  a: -1n,
+  d: 37095705934669439343138083508754565189542113879843219016388785533085940283555n,
+}
+const edwards448: EdwardsCurve = { p: 2n ** 448n - 2n ** 224n - 1n, a: 1n, d: -39081n }
 
 /**
- * RFC 8032 section 5.1.3: y is below p, and x^2 = (y^2 - 1) / (d y^2 + 1) has a root. OpenSSL only
- * looks when it verifies. The key is public, so big integers are no risk here.
+ * RFC 8032 sections 5.1.3 and 5.2.3: y is below p, and x^2 = (y^2 - 1) / (d y^2 - a) has a root. OpenSSL
+ * only looks when it verifies. The key is public, so big integers are no risk here.
  */
-function isEd25519Point(raw: Uint8Array): boolean {
+function isEdwardsPoint({ p, a, d }: EdwardsCurve, raw: Uint8Array): boolean {
   const bytes = Buffer.from(raw).reverse()
   const signBit = (bytes[0] ?? 0) >> 7
   bytes[0] = (bytes[0] ?? 0) & 0x7f
   const y = BigInt(`0x${bytes.toString('hex')}`)
-  if (y >= fieldPrime) return false
-  const u = (y * y - 1n + fieldPrime) % fieldPrime
-  const v = (edwardsD * y * y + 1n) % fieldPrime
+  if (y >= p) return false
+  const u = (y * y - 1n + p) % p
+  const v = (((d * y * y - a) % p) + p) % p
   if (u === 0n) return signBit === 0
-  return powerModulo((u * v) % fieldPrime, (fieldPrime - 1n) / 2n) === 1n
+  return powerModulo((u * v) % p, (p - 1n) / 2n, p) === 1n
 }
 
-/** Of a public number to the power of a constant, modulo 2^255 - 19. */
-function powerModulo(number: bigint, exponent: bigint): bigint {
+/** Of a public number to the power of a constant. */
+function powerModulo(number: bigint, exponent: bigint, modulus: bigint): bigint {
   let result = 1n
   let square = number
   for (let rest = exponent; rest > 0n; rest >>= 1n) {
-    if (rest & 1n) result = (result * square) % fieldPrime
-    square = (square * square) % fieldPrime
+    if (rest & 1n) result = (result * square) % modulus
+    square = (square * square) % modulus
   }
   return result
+}
+
+function notAPoint(typeName: KeyTypeName): HsmError {
+  return new HsmError('ARGUMENT_INVALID', `not a point of ${typeName}`)
 }
 
 function inconsistent(): HsmError {

@@ -58,7 +58,10 @@ const anyAttributes: fc.Arbitrary<KeyAttributes> = fc.record(
     provenance: fc.constantFrom(...provenances),
     created: time,
     type: fc.constantFrom(...(Object.keys(keyTypes) as KeyTypeName[])),
-    algorithms: fc.subarray(Object.keys(algorithms) as AlgorithmName[], { minLength: 1 }),
+    algorithms: fc.subarray(Object.keys(algorithms) as AlgorithmName[], {
+      minLength: 1,
+      maxLength: 64,
+    }),
     uses: fc.subarray([...keyUses]),
     exportable: fc.boolean(),
     externalIv: fc.boolean(),

@@ -1,6 +1,6 @@
 /**
- * ECDH with cofactor 1 (SP 800-56A revision 3 section 5.7.1.2) and X25519 (RFC 7748 section 6.1). The
- * shared secret is the x-coordinate at full length; an all-zero result of X25519 is refused. The peer's
+ * ECDH with cofactor 1 (SP 800-56A revision 3 section 5.7.1.2), X25519 and X448 (RFC 7748 section 6). The
+ * shared secret is the x-coordinate at full length; an all-zero result of the latter is refused. The peer's
  * key is parsed as strictly as an imported one: same curve, named, uncompressed, on the curve.
  */
 
@@ -12,6 +12,7 @@ import { type Implementation, type Maybe, onThreadPool } from './implementation.
 
 export const ecdh: Implementation = { agree }
 export const x25519: Implementation = { agree }
+export const x448: Implementation = { agree }
 
 function agree(key: KeyMaterial, peerSpki: Uint8Array): Maybe<Secret> {
   using encoded = Secret.copyOf(peerSpki)

@@ -21,6 +21,7 @@ import {
 } from './implementation.ts'
 
 const hashBytes = {
+  sha224: 28,
   sha256: 32,
   sha384: 48,
   sha512: 64,
@@ -33,6 +34,7 @@ export type EcdsaHash = keyof typeof hashBytes
 
 /** Length of the order, and so of r and of s. */
 const orderBytes: { readonly [type in KeyTypeName]?: number } = {
+  'P-224': 28,
   'P-256': 32,
   'P-384': 48,
   'P-521': 66,

@@ -6,7 +6,7 @@
 import { hkdfSync } from 'node:crypto'
 import { HsmError } from '../contract/errors.ts'
 import { Secret } from '../secret.ts'
-import type { Implementation } from './implementation.ts'
+import { assertNoIterations, type Implementation } from './implementation.ts'
 
 const infoBytesMax = 1_024
 const hashBytes = { sha256: 32, sha384: 48, sha512: 64 }
@@ -14,7 +14,9 @@ const hashBytes = { sha256: 32, sha384: 48, sha512: 64 }
 export function hkdf(hash: keyof typeof hashBytes): Implementation {
   const lengthMax = 255 * hashBytes[hash]
   return {
-    derive: ({ keyObject }, { salt, info, label, context, lengthBytes }) => {
+    derive: ({ keyObject }, options) => {
+      assertNoIterations(options)
+      const { salt, info, label, context, lengthBytes } = options
       if (label.length > 0 || context.length > 0) {
         throw new HsmError('ARGUMENT_INVALID', 'HKDF takes salt and info, no label or context')
       }

@@ -20,7 +20,7 @@ export interface SignatureOptions {
   readonly input: 'message' | 'digest' | 'mu'
   /** ECDSA has both; every other signature has one form, and its name here is `der`. */
   readonly format: 'der' | 'p1363'
-  /** ML-DSA only, at most 255 bytes; empty for every other algorithm. */
+  /** Ed448, ML-DSA and SLH-DSA only, at most 255 bytes; empty for every other algorithm. */
   readonly context: Uint8Array
 }
 
@@ -48,6 +48,8 @@ export interface DeriveOptions {
   readonly label: Uint8Array
   readonly context: Uint8Array
   readonly lengthBytes: number
+  /** PBKDF2 only; 0 or left out for every other algorithm. */
+  readonly iterations?: number
 }
 
 export interface Encapsulated {
@@ -80,7 +82,7 @@ export interface Implementation {
   readonly unwrap?: (key: KeyMaterial, wrapped: Encrypted) => Maybe<Secret>
   readonly encapsulate?: (key: KeyMaterial) => Maybe<Encapsulated>
   readonly decapsulate?: (key: KeyMaterial, ciphertext: Uint8Array) => Maybe<Secret>
-  readonly derive?: (key: KeyMaterial, options: DeriveOptions) => Secret
+  readonly derive?: (key: KeyMaterial, options: DeriveOptions) => Maybe<Secret>
   /** With full validation of the peer's public key (SP 800-56A section 5.6.2.3). */
   readonly agree?: (key: KeyMaterial, peerSpki: Uint8Array) => Maybe<Secret>
 }
@@ -124,8 +126,27 @@ export function assertPlainSignature(
     throw new HsmError('ARGUMENT_INVALID', 'only ECDSA has the IEEE P1363 form')
   }
   if (context.length > 0) {
-    throw new HsmError('ARGUMENT_INVALID', 'only ML-DSA takes a context')
+    throw new HsmError('ARGUMENT_INVALID', 'this algorithm takes no context')
   }
+}
+
+/** FIPS 204 and 205, RFC 8032. */
+const contextBytesMax = 255
+
+/**
+ * The options of a signature over a message with a context.
+ * @throws HsmError ARGUMENT_INVALID
+ */
+export function assertContextSignature({ input, format, context }: SignatureOptions): void {
+  assertPlainSignature({ input, format, context: new Uint8Array() })
+  if (context.length <= contextBytesMax) return
+  throw new HsmError('ARGUMENT_INVALID', `the context has at most ${contextBytesMax} bytes`)
+}
+
+/** @throws HsmError ARGUMENT_INVALID when there is a count for a derivation that does not iterate */
+export function assertNoIterations({ iterations = 0 }: DeriveOptions): void {
+  if (iterations === 0) return
+  throw new HsmError('ARGUMENT_INVALID', 'only PBKDF2 takes a number of iterations')
 }
 
 /** Runs a node:crypto call in its callback form, on the thread pool. */

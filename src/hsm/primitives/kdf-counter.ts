@@ -13,7 +13,7 @@ import { HsmError } from '../contract/errors.ts'
 import type { KeyMaterial } from '../keys/material.ts'
 import { Secret } from '../secret.ts'
 import { cmac } from './cmac.ts'
-import type { DeriveOptions, Implementation } from './implementation.ts'
+import { assertNoIterations, type DeriveOptions, type Implementation } from './implementation.ts'
 
 const lengthMax = 8_192
 
@@ -38,6 +38,7 @@ function cmacUnder({ typeName, keyObject }: KeyMaterial): Prf {
 }
 
 function derive(prf: Prf, options: DeriveOptions): Secret {
+  assertNoIterations(options)
   const { lengthBytes } = options
   if (!Number.isSafeInteger(lengthBytes) || lengthBytes < 1 || lengthBytes > lengthMax) {
     throw new HsmError('ARGUMENT_INVALID', `the counter KDF makes 1 to ${lengthMax} bytes`)

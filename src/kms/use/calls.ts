@@ -156,7 +156,7 @@ function associated(
   prefix: Uint8Array | undefined,
   bound: Uint8Array,
 ): Uint8Array | undefined {
-  const authenticates = algorithm.endsWith('-GCM') || algorithm === 'ChaCha20-Poly1305'
+  const authenticates = /-GCM$|-CCM$|-Poly1305$/.test(algorithm)
   if (prefix !== undefined && authenticates) {
     return bound.length === 0 ? prefix : Buffer.concat([prefix, bound])
   }

@@ -60,6 +60,7 @@ export interface UseInputs {
     readonly info?: Uint8Array | undefined
     readonly label?: Uint8Array | undefined
     readonly context?: Uint8Array | undefined
+    readonly iterations?: number | undefined
   }
   agree: SecretTarget & { readonly peer: Uint8Array }
   encapsulate: SecretTarget

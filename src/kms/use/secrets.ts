@@ -22,6 +22,8 @@ type Parts = Readonly<Record<string, Uint8Array>>
 interface SecretRow<O extends SecretOperation> {
   readonly command: 'unwrapKey' | 'deriveKey' | 'agree' | 'encapsulate' | 'decapsulate'
   readonly parts: (key: KnownKey, input: UseInputs[O]) => Parts
+  /** Arguments besides those that all of them have. */
+  readonly more?: (input: UseInputs[O]) => object
 }
 
 const rows: { readonly [O in SecretOperation]: SecretRow<O> } = {
@@ -34,6 +36,7 @@ const rows: { readonly [O in SecretOperation]: SecretRow<O> } = {
       ...optional('label', label),
       ...optional('context', context),
     }),
+    more: ({ iterations }) => optional('iterations', iterations),
   },
   agree: { command: 'agree', parts: (_key, { peer }) => ({ peer }) },
   encapsulate: { command: 'encapsulate', parts: () => ({}) },
@@ -61,7 +64,8 @@ export function prepareRelease<O extends SecretOperation>(
 ): ReadyUse<UseResults[O]> {
   const row: SecretRow<O> = rows[operation]
   const used = choose(key, operation, input)
-  const args = { ...used, ...optional('lengthBytes', input.lengthBytes) }
+  const length = optional('lengthBytes', input.lengthBytes)
+  const args = { ...used, ...length, ...row.more?.(input) }
   const result = ({ parts }: Exclude<Outcome, { error: unknown }>) => {
     const { secret, ciphertext } = parts as Partial<Record<string, Uint8Array>>
     const made = { ...optional('secret', secret), ...optional('ciphertext', ciphertext), ...used }
@@ -104,7 +108,8 @@ export async function useIntoKey<O extends SecretOperation>(
   let ciphertext: Uint8Array | undefined
   const make = async (made: KeyToMake): Promise<MadeBytes> => {
     const target = operation === 'unwrap' ? { ...made, class: keyClass } : made
-    const call = command(row.command, { ...used, into: target }, row.parts(key, input))
+    const args = { ...used, into: target, ...row.more?.(input) }
+    const call = command(row.command, args, row.parts(key, input))
     const [outcome] = await sendUses(kms, caller, [{ call, used }])
     if (outcome === undefined) throw new TypeError('the module gave no outcome')
     const { result, parts } = answerOf(outcome)

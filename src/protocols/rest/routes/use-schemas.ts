@@ -24,7 +24,8 @@ const digestBytesMax = 64
 /** FIPS 204 section 5.2: at most 255 bytes. */
 const signingContextBytesMax = 255
 /** An RSA-4096 signature has 512 bytes, one of ML-DSA-87 4,627. */
-const signatureBytesMax = 8 * 1024
+const iterationsMax = 10_000_000
+const signatureBytesMax = 49_856
 const macBytesMax = 64
 const ivBytesMax = 32
 const associatedBytesMax = 64 * 1024
@@ -217,12 +218,14 @@ const unwrap = row({
 const derive = row({
   operation: 'derive',
   path: 'derive',
-  summary: 'Derive a key or bytes: salt and info for HKDF, label and context for KDF-COUNTER',
+  summary:
+    'Derive a key or bytes: salt and info for HKDF, label and context for KDF-COUNTER, salt and iterations for PBKDF2',
   item: z.strictObject({
     salt: bytes(derivationBytesMax).optional(),
     info: bytes(derivationBytesMax).optional(),
     label: bytes(derivationBytesMax).optional(),
     context: bytes(derivationBytesMax).optional(),
+    iterations: z.int().min(1).max(iterationsMax).optional(),
     ...target,
   }),
   input: same,
