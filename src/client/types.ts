@@ -442,6 +442,12 @@ export type ModuleStatus = {
   readonly floorEntries: number
   readonly recordSize: number
   readonly wall: string
+  readonly selfTests: {
+    readonly passed: number
+    readonly failed: number
+    readonly pending: number
+    readonly lastRun: number
+  }
   readonly residentBytes: number
   readonly cpuMicros: number
   readonly freshness: 'none'

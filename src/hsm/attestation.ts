@@ -81,7 +81,7 @@ export function attestModule(module: Module, nonce: string): Promise<Buffer> {
     },
     wall: module.wall,
     limits,
-    selfTests: { passed: module.selfTestsPassed, failed: 0 },
+    selfTests: selfTestsOf(module),
     entropy: entropy(),
     freshness: 'none',
     record: { size, root: root.toString('hex') },
@@ -158,4 +158,9 @@ function heading(module: Module, nonce: string) {
     nonce,
     notice,
   } as const
+}
+
+function selfTestsOf({ selfTests }: Module): { passed: number; failed: number } {
+  const { passed, failed } = selfTests.status
+  return { passed, failed }
 }

@@ -23,6 +23,7 @@ import { HsmError, type HsmErrorCode } from './contract/errors.ts'
 import { runThroughGate } from './gate.ts'
 import type { Module } from './module.ts'
 import type { Maybe } from './primitives/implementation.ts'
+import { Untested } from './self-tests.ts'
 
 export const commands: { readonly [N in CommandName]: Row<N> } = {
   getStatus: status.getStatus,
@@ -88,8 +89,24 @@ export interface Asked {
   readonly isAlone: boolean
 }
 
-/** @throws HsmError; rejects with one where the work goes on elsewhere. Anything else is a bug */
+/**
+ * A use whose algorithm was not tested yet does nothing, and is begun again once that is done.
+ * @throws HsmError; rejects with one where the work goes on elsewhere. Anything else is a bug
+ */
 export function dispatch(module: Module, asked: Asked): Maybe<Done> {
+  const testedFirst = (error: unknown) => {
+    if (!(error instanceof Untested)) throw error
+    return module.selfTests.testRow(error.algorithm).then(() => dispatch(module, asked))
+  }
+  try {
+    const done = begin(module, asked)
+    return done instanceof Promise ? done.catch(testedFirst) : done
+  } catch (error) {
+    return testedFirst(error)
+  }
+}
+
+function begin(module: Module, asked: Asked): Maybe<Done> {
   const { row, parts } = asked
   module.assertRecordable()
   if (!row) throw new HsmError('COMMAND_UNKNOWN', 'there is no such command')

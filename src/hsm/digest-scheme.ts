@@ -14,14 +14,14 @@ export type SignatureHash =
   | 'sha3-512'
 
 /**
- * What is signed: a digest of the named hash, or ML-DSA's mu of 64 bytes. `ml-dsa` over a message is
- * here for known answers: node:crypto has it, but only hedged.
+ * What is signed: a digest of the named hash, or ML-DSA's mu of 64 bytes. `ml-dsa` and `slh-dsa` over a
+ * message are here for known answers: node:crypto has them, but only hedged.
  */
 export type DigestScheme =
   | { readonly scheme: 'ecdsa'; readonly hash: SignatureHash }
   | { readonly scheme: 'rsa-pkcs1' | 'rsa-pss'; readonly hash: SignatureHash }
   | { readonly scheme: 'ml-dsa-mu' }
-  | { readonly scheme: 'ml-dsa'; readonly context: Uint8Array }
+  | { readonly scheme: 'ml-dsa' | 'slh-dsa'; readonly context: Uint8Array }
 
 export function schemeParameters(scheme: DigestScheme, deterministic: boolean): Parameter[] {
   switch (scheme.scheme) {
@@ -40,11 +40,17 @@ export function schemeParameters(scheme: DigestScheme, deterministic: boolean): 
     case 'ml-dsa-mu':
       return [integer('mu'), ...(deterministic ? [integer('deterministic')] : [])]
     case 'ml-dsa':
+    case 'slh-dsa':
       return [
         octets('context-string', scheme.context),
         ...(deterministic ? [integer('deterministic')] : []),
       ]
   }
+}
+
+/** Whether it is begun as a signature over a message. */
+export function isOverMessage({ scheme }: DigestScheme): boolean {
+  return scheme.startsWith('ml-dsa') || scheme === 'slh-dsa'
 }
 
 /** What OpenSSL calls the keys of the scheme, where it would take others without complaint. */

@@ -19,6 +19,7 @@ import { sealToTransportKey } from './contract/transport.ts'
 import { serveDoor } from './door.ts'
 import { Module } from './module.ts'
 import { type Clock, systemClock, wallClock } from './record.ts'
+import { SelfTests } from './self-tests.ts'
 import { TransportKey } from './transport.ts'
 
 export const claim: Claim = {
@@ -47,6 +48,13 @@ export interface FrameAnswer {
   readonly changes: readonly Uint8Array[]
 }
 
+interface CallerOptions {
+  readonly clock?: Clock
+  readonly wallClock?: Clock
+  readonly extra?: readonly AnyRow[]
+  readonly selfTests?: SelfTests
+}
+
 /** What the module sent, by the id it names: answers, refusals of frames, notices. */
 export class Caller {
   readonly module: Module
@@ -56,12 +64,12 @@ export class Caller {
   #lastId = 0
   readonly #waiting = new Map<unknown, (frame: Frame) => void>()
 
-  constructor(options: { clock?: Clock; wallClock?: Clock; extra?: readonly AnyRow[] } = {}) {
-    const { clock = systemClock, extra = [] } = options
+  constructor(options: CallerOptions = {}) {
+    const { clock = systemClock, extra = [], selfTests = new SelfTests() } = options
     // A clock of the test's own is the only one that there is.
     const wall = options.wallClock ?? options.clock ?? wallClock
     const transport = TransportKey.generate()
-    this.module = new Module({ clock, wallClock: wall, transport, wall: 'none' })
+    this.module = new Module({ clock, wallClock: wall, transport, wall: 'none', selfTests })
     const [here, there] = duplexPair()
     this.stream = here
     const ended = () => {

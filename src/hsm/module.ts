@@ -25,6 +25,7 @@ import { assertSealPermitted, assertStanding, type ProfileSeal } from './levels.
 import type { KeyReference } from './parse.ts'
 import { hasHealthyHardwareSource } from './random.ts'
 import { type Clock, type LeafSink, Prelude, wallClock } from './record.ts'
+import { SelfTests } from './self-tests.ts'
 import { OfferedShares } from './shares.ts'
 import { stateChange } from './state-change.ts'
 import { Tamper } from './tamper.ts'
@@ -43,6 +44,7 @@ export interface ModuleOptions {
   readonly sourceManifest?: string
   /** Of the module's own sources, unless a test says otherwise. */
   readonly hasHardwareEntropy?: () => boolean
+  readonly selfTests?: SelfTests
 }
 
 export class Module implements Disposable {
@@ -51,8 +53,7 @@ export class Module implements Disposable {
   readonly wall: string
   readonly sourceManifest: string
   readonly hasHardwareEntropy: () => boolean
-  /** Known answers that were met since the start. */
-  selfTestsPassed = 0
+  readonly selfTests: SelfTests
   readonly keys = new LoadedKeys()
   readonly prelude: Prelude
   readonly challenges = new Challenges()
@@ -81,6 +82,8 @@ export class Module implements Disposable {
     this.sourceManifest = options.sourceManifest ?? sourceUnverified
     this.hasHardwareEntropy = options.hasHardwareEntropy ?? hasHealthyHardwareSource
     this.prelude = new Prelude(clock)
+    this.selfTests = options.selfTests ?? new SelfTests({ now: () => this.now() })
+    this.selfTests.failed = (reason) => this.fail(reason)
   }
 
   get state(): ModuleState {

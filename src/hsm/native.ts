@@ -14,7 +14,13 @@
 import assert from 'node:assert/strict'
 import { dlopen, toArrayBuffer } from 'node:ffi'
 import { HsmError } from './contract/errors.ts'
-import { type DigestScheme, keyNameOf, octets, schemeParameters } from './digest-scheme.ts'
+import {
+  type DigestScheme,
+  isOverMessage,
+  keyNameOf,
+  octets,
+  schemeParameters,
+} from './digest-scheme.ts'
 import { Arena, type Scratch } from './native-arena.ts'
 
 export type { DigestScheme } from './digest-scheme.ts'
@@ -144,7 +150,7 @@ export class NativeKey implements Disposable {
     using scratch = arena.scratch()
     this.#assertFits(scheme, scratch)
     const parameters = scratch.parameters(schemeParameters(scheme, deterministic))
-    const begun = scheme.scheme.startsWith('ml-dsa')
+    const begun = isOverMessage(scheme)
       ? openssl.EVP_PKEY_sign_message_init(context.pointer, 0n, parameters)
       : openssl.EVP_PKEY_sign_init_ex(context.pointer, parameters)
     if (begun !== 1) throw refusal('the key does not sign in this way')
@@ -171,7 +177,7 @@ export class NativeKey implements Disposable {
     using scratch = arena.scratch()
     this.#assertFits(scheme, scratch)
     const parameters = scratch.parameters(schemeParameters(scheme, false))
-    const begun = scheme.scheme.startsWith('ml-dsa')
+    const begun = isOverMessage(scheme)
       ? openssl.EVP_PKEY_verify_message_init(context.pointer, 0n, parameters)
       : openssl.EVP_PKEY_verify_init_ex(context.pointer, parameters)
     if (begun !== 1) throw refusal('the key does not verify in this way')

@@ -14,7 +14,7 @@ import type { NoiseSource } from './entropy/noise-source.ts'
 import { Module } from './module.ts'
 import { eraseGenerator, listenToEntropy, startGenerator } from './random.ts'
 import { systemClock } from './record.ts'
-import { runSelfTests, startTests } from './self-tests.ts'
+import { type SelfTestOptions, SelfTests } from './self-tests.ts'
 import { TransportKey } from './transport.ts'
 import { raiseWall } from './wall.ts'
 import { startWorker } from './worker-pool.ts'
@@ -27,6 +27,8 @@ export interface RunOptions {
   readonly extraCommands?: readonly AnyRow[]
   /** Other noise sources: an entry for tests has some that fail; the module has its own. */
   readonly noiseSources?: readonly NoiseSource[]
+  /** Other self-tests or times: an entry for tests has some that fail, and soon. */
+  readonly selfTests?: SelfTestOptions
 }
 
 /** Resolves when the door is open. */
@@ -35,14 +37,21 @@ export async function runModule(options: RunOptions = {}): Promise<void> {
   process.on('uncaughtException', (error) => endWithBug(error, stderr))
   const table = commandTable(options.extraCommands)
   await startWorker()
-  const { failure, passed } = await testAtStart()
+  const selfTests = new SelfTests(options.selfTests)
+  const failure = await testAtStart(selfTests)
   const isRandom = startGenerator(options.noiseSources)
   const transport = isRandom ? TransportKey.generate() : undefined
   const { summary } = await raiseWall()
   const sourceManifest = sourceManifestOf(process.argv.slice(2))
-  const module = new Module({ clock: systemClock, transport, wall: summary, sourceManifest })
-  module.selfTestsPassed = passed
+  const module = new Module({
+    clock: systemClock,
+    transport,
+    wall: summary,
+    sourceManifest,
+    selfTests,
+  })
   if (failure !== '') module.fail(failure)
+  selfTests.begin()
   listenToEntropy({
     sourceFailed: ({ source, failure, isPermanent }) => {
       if (isPermanent) module.tamper.signal('entropy-failed', `${source}: ${failure}`)
@@ -60,12 +69,13 @@ export async function runModule(options: RunOptions = {}): Promise<void> {
   })
 }
 
-/** How many self-tests were met, and which was not; empty when all were. */
-async function testAtStart(): Promise<{ readonly passed: number; readonly failure: string }> {
+/** Which self-test was not met; empty when all were. */
+async function testAtStart(selfTests: SelfTests): Promise<string> {
   try {
-    return { passed: await runSelfTests(startTests), failure: '' }
+    await selfTests.runAtStart()
+    return ''
   } catch (error) {
-    if (error instanceof HsmError) return { passed: 0, failure: error.message }
+    if (error instanceof HsmError) return error.message
     throw error
   }
 }

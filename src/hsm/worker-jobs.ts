@@ -18,6 +18,8 @@ export type WorkerJob =
       readonly key: KeyObject
       readonly scheme: DigestScheme
       readonly digest: Uint8Array
+      /** For known answers. */
+      readonly deterministic?: boolean
     }
   /** A private or public key; answers false for whatever is not right. */
   | {
@@ -66,7 +68,7 @@ export function runJob(job: WorkerJob): WorkerResult {
   switch (job.kind) {
     case 'signDigest': {
       using key = nativeKey(job.key)
-      return key.signDigest(job.scheme, job.digest)
+      return key.signDigest(job.scheme, job.digest, { deterministic: job.deterministic ?? false })
     }
     case 'verifyDigest': {
       using key = nativeKey(job.key)

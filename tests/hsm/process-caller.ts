@@ -34,8 +34,8 @@ export class ProcessCaller implements AsyncDisposable {
     })
   }
 
-  static async start(sourceManifest?: string): Promise<ProcessCaller> {
-    const caller = new ProcessCaller('entry.ts', sourceManifest)
+  static async start(sourceManifest?: string, entry = 'entry.ts'): Promise<ProcessCaller> {
+    const caller = new ProcessCaller(entry, sourceManifest)
     const { publicKey } = (await caller.ok({ command: 'getTransportKey' })).parts
     assert(publicKey)
     caller.#transportKey = publicKey

@@ -48,6 +48,10 @@ export const generateKey = command({
     const options = { lengthBytes: args.template.lengthBytes || secretBytesDefault }
     // Before the time that a pair takes; newKey asks again.
     assertLevelPermits(module.level, args.template, options.lengthBytes)
+    // Its consistency test uses them; a secret is only bytes.
+    if (generatedClass(type) === 'private') {
+      for (const name of args.template.algorithms) module.selfTests.assertTested(name)
+    }
     const material = await KeyMaterial.generate(type, options)
     const origin = { keyClass: material.keyClass, provenance: 'generated' } as const
     return newKey(module, attributesOf(args, args.template, origin, module.now()), material)

@@ -4,8 +4,7 @@ import { moduleVersion } from '../attestation.ts'
 import { moduleStates } from '../contract/commands.ts'
 import { HsmError } from '../contract/errors.ts'
 import type { Module } from '../module.ts'
-import { parseNothing } from '../parse.ts'
-import { runSelfTests } from '../self-tests.ts'
+import { parseList, parseNothing, parseObject } from '../parse.ts'
 import { command, unrestricted } from './row.ts'
 
 export const getStatus = command({
@@ -18,23 +17,20 @@ export const getStatus = command({
   run: (module) => ({ result: statusOf(module), parts: {} }),
 })
 
-/** Known answers of everything; one that is not met is the end of all other commands. */
+const namesMax = 256
+const nameLengthMax = 128
+
+/** Known answers of everything, or of what is named; one that is not met is the end of all other commands. */
 export const selfTest = command({
   name: 'selfTest',
   states: moduleStates,
   ...unrestricted,
   record: 'nothing',
   parts: {},
-  parse: parseNothing,
-  run: async (module) => {
-    try {
-      const tests = await runSelfTests()
-      module.selfTestsPassed += tests
-      return { result: { tests }, parts: {} }
-    } catch (error) {
-      if (error instanceof HsmError && error.code === 'MODULE_FAILED') module.fail(error.message)
-      throw error
-    }
+  parse: parseSelfTest,
+  run: async ({ selfTests }, { tests: names }) => {
+    const tests = await selfTests.run(names)
+    return { result: { tests }, parts: {} }
   },
 })
 
@@ -47,6 +43,19 @@ export const getTransportKey = command({
   parse: parseNothing,
   run: ({ transport }) => ({ result: {}, parts: { publicKey: transport.publicKey } }),
 })
+
+function parseSelfTest(untrusted: unknown): { readonly tests?: readonly string[] } {
+  const { tests } = parseObject(untrusted ?? {}, ['tests'], 'arguments')
+  if (tests === undefined) return {}
+  return {
+    tests: parseList(tests, { name: 'tests', lengthMax: namesMax }, parseTestName),
+  }
+}
+
+function parseTestName(name: unknown): string {
+  if (typeof name === 'string' && name.length <= nameLengthMax) return name
+  throw new HsmError('ARGUMENT_INVALID', 'there is no self-test of this name')
+}
 
 /** Figures of the process by getrusage(2): /proc is behind the wall. */
 function statusOf(module: Module) {
@@ -65,6 +74,7 @@ function statusOf(module: Module) {
     floorEntries: floor?.size ?? 0,
     recordSize: record?.size ?? 0,
     wall: module.wall,
+    selfTests: module.selfTests.status,
     // The most that it ever was, in KiB.
     residentBytes: maxRSS * 1024,
     cpuMicros: userCPUTime + systemCPUTime,

@@ -62,7 +62,7 @@ export interface PermittedUse<O extends Operation> {
 
 /**
  * @throws HsmError KEY_NOT_LOADED and what else Module.key throws, KEY_STATE_INVALID, KEY_USE_NOT_PERMITTED,
- *   LEVEL_NOT_PERMITTED, KEY_TOO_WEAK
+ *   LEVEL_NOT_PERMITTED, KEY_TOO_WEAK; Untested, before anything has happened
  */
 export function permitUse<O extends Operation>(
   module: Module,
@@ -72,6 +72,7 @@ export function permitUse<O extends Operation>(
 ): PermittedUse<O> {
   const { attributes, material } = module.key(args, wrapped)
   const algorithm = assertUse(attributes, use, args.algorithm, module.now())
+  module.selfTests.assertTested(algorithm)
   // Level 1 permits every key that there is.
   if (module.level > 1) {
     assertLevelPermits(module.level, { ...attributes, uses: [use] }, material.secretBytes)

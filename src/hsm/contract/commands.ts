@@ -133,6 +133,13 @@ export interface ModuleStatus {
   readonly floorEntries: number
   readonly recordSize: number
   readonly wall: string
+  /** Known answers since the start, those not asked yet, and when the last was (milliseconds since 1970). */
+  readonly selfTests: {
+    readonly passed: number
+    readonly failed: number
+    readonly pending: number
+    readonly lastRun: number
+  }
   readonly residentBytes: number
   /** Processor time of the process so far, in microseconds. */
   readonly cpuMicros: number
@@ -143,7 +150,13 @@ export interface ModuleStatus {
 
 export interface Commands extends DomainCommands, EntropyCommands {
   getStatus: { arguments: None; parts: None; result: ModuleStatus; answer: None }
-  selfTest: { arguments: None; parts: None; result: { tests: number }; answer: None }
+  /** All known answers, or those of these algorithms and names. */
+  selfTest: {
+    arguments: { readonly tests?: readonly string[] }
+    parts: None
+    result: { tests: number }
+    answer: None
+  }
   /** The transport key is fresh at each start. Sealed secrets are for this start of this module. */
   getTransportKey: { arguments: None; parts: None; result: None; answer: { publicKey: Uint8Array } }
   /** Piece 0 freezes a new generation: later sealed changes belong to it. */

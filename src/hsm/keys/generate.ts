@@ -26,14 +26,24 @@ import { callWorker } from '../worker-pool.ts'
 import { randomScalar } from './scalar.ts'
 import { curveOrders } from './validation.ts'
 
+interface KeyPair {
+  readonly privateKey: KeyObject
+  readonly publicKey: KeyObject
+}
+
 /** FIPS 186-5 section 5.1 asks for an odd exponent above 2^16; this is the one that all expect. */
 const rsaPublicExponent = 65537
 
 /** The private key of a new pair that works. */
 export async function generatePrivateKey(typeName: KeyTypeName): Promise<KeyObject> {
   const privateKey = await makePrivateKey(keyTypes[typeName])
-  assert(await isPairConsistent(privateKey), `a new ${typeName} pair failed its consistency test`)
+  await assertConsistent(typeName, { privateKey, publicKey: createPublicKey(privateKey) })
   return privateKey
+}
+
+/** What no right generation can fail: a bug or broken hardware, which ends the process. @throws AssertionError */
+export async function assertConsistent(typeName: KeyTypeName, pair: KeyPair): Promise<void> {
+  assert(await isPairConsistent(pair), `a new ${typeName} pair failed its consistency test`)
 }
 
 async function makePrivateKey({ family, openssl = '' }: KeyType): Promise<KeyObject> {
@@ -94,8 +104,7 @@ function fromRandom(
 }
 
 /** What one half does, the other undoes. */
-async function isPairConsistent(privateKey: KeyObject): Promise<boolean> {
-  const publicKey = createPublicKey(privateKey)
+async function isPairConsistent({ privateKey, publicKey }: KeyPair): Promise<boolean> {
   const type = privateKey.asymmetricKeyType ?? ''
   if (type === 'x25519' || type === 'x448') return agreesWithBasePoint(privateKey, publicKey)
   if (type.startsWith('ml-kem')) {

@@ -34,6 +34,12 @@ const moduleStatusAnswer = z
     floorEntries: z.int(),
     recordSize: z.int(),
     wall: z.string(),
+    selfTests: z.strictObject({
+      passed: z.int(),
+      failed: z.int(),
+      pending: z.int(),
+      lastRun: z.int(),
+    }),
     residentBytes: z.int(),
     cpuMicros: z.int(),
     freshness: z.literal('none'),

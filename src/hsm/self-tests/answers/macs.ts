@@ -1,0 +1,351 @@
+/** Answers of CMAC and HMAC: making where that is offered, and verification. */
+
+import type { Answer } from '../answer.ts'
+import { hex } from '../known-answer.ts'
+
+export const macsAnswers: readonly Answer[] = [
+  {
+    algorithm: 'AES-128-CMAC',
+    source: 'Wycheproof aes_cmac_test test 9',
+    key: { type: 'AES-128', keyClass: 'secret', bytes: hex('48f0d03e41cc55c4b58f737b5acdea32') },
+    command: 'mac',
+    data: hex('f4a133aa6d5985a0'),
+    expected: hex('1f1cd0327c02e6d00086915937dd61d9'),
+  },
+  {
+    algorithm: 'AES-128-CMAC',
+    source: 'Wycheproof aes_cmac_test test 9',
+    key: { type: 'AES-128', keyClass: 'secret', bytes: hex('48f0d03e41cc55c4b58f737b5acdea32') },
+    command: 'verifyMac',
+    data: hex('f4a133aa6d5985a0'),
+    mac: hex('1f1cd0327c02e6d00086915937dd61d9'),
+  },
+  {
+    algorithm: 'AES-192-CMAC',
+    source: 'Wycheproof aes_cmac_test test 111',
+    key: {
+      type: 'AES-192',
+      keyClass: 'secret',
+      bytes: hex('28d8da67806410e5565bcc5a9d7ab9fb357413fa0158378c'),
+    },
+    command: 'mac',
+    data: hex('004e3f4a4e6db955'),
+    expected: hex('c4c2c0876be9eabeb5a956da53846b08'),
+  },
+  {
+    algorithm: 'AES-192-CMAC',
+    source: 'Wycheproof aes_cmac_test test 111',
+    key: {
+      type: 'AES-192',
+      keyClass: 'secret',
+      bytes: hex('28d8da67806410e5565bcc5a9d7ab9fb357413fa0158378c'),
+    },
+    command: 'verifyMac',
+    data: hex('004e3f4a4e6db955'),
+    mac: hex('c4c2c0876be9eabeb5a956da53846b08'),
+  },
+  {
+    algorithm: 'AES-256-CMAC',
+    source: 'Wycheproof aes_cmac_test test 213',
+    key: {
+      type: 'AES-256',
+      keyClass: 'secret',
+      bytes: hex('505aa98819809ef63b9a368a1e8bc2e922da45b03ce02d9a7966b15006dba2d5'),
+    },
+    command: 'mac',
+    data: hex('2e4e7ef728fe11af'),
+    expected: hex('f79606b83a7706a2a19e068bce818898'),
+  },
+  {
+    algorithm: 'AES-256-CMAC',
+    source: 'Wycheproof aes_cmac_test test 213',
+    key: {
+      type: 'AES-256',
+      keyClass: 'secret',
+      bytes: hex('505aa98819809ef63b9a368a1e8bc2e922da45b03ce02d9a7966b15006dba2d5'),
+    },
+    command: 'verifyMac',
+    data: hex('2e4e7ef728fe11af'),
+    mac: hex('f79606b83a7706a2a19e068bce818898'),
+  },
+  {
+    algorithm: 'HMAC-SHA-1',
+    source: 'Wycheproof hmac_sha1_test test 9',
+    key: {
+      type: 'generic-secret',
+      keyClass: 'secret',
+      bytes: hex('e3220700ce24a010cf623f60891e4f298ff26b11'),
+    },
+    command: 'verifyMac',
+    data: hex('c97afb5063a9dd0d'),
+    mac: hex('383b103ce9054cb74a0431d16da99d8233e94fc2'),
+  },
+  {
+    algorithm: 'HMAC-SHA-224',
+    source: 'Wycheproof hmac_sha224_test test 9',
+    key: {
+      type: 'generic-secret',
+      keyClass: 'secret',
+      bytes: hex('31d9cae2c3df064018209b121f9e883976ea757942ecda9d92fdadfd'),
+    },
+    command: 'mac',
+    data: hex('b844289529206f5a'),
+    expected: hex('1f1ddb8680b0d99893c498a772a7bea63c2e08c0257a7f31e3db2b88'),
+  },
+  {
+    algorithm: 'HMAC-SHA-224',
+    source: 'Wycheproof hmac_sha224_test test 9',
+    key: {
+      type: 'generic-secret',
+      keyClass: 'secret',
+      bytes: hex('31d9cae2c3df064018209b121f9e883976ea757942ecda9d92fdadfd'),
+    },
+    command: 'verifyMac',
+    data: hex('b844289529206f5a'),
+    mac: hex('1f1ddb8680b0d99893c498a772a7bea63c2e08c0257a7f31e3db2b88'),
+  },
+  {
+    algorithm: 'HMAC-SHA-256',
+    source: 'Wycheproof hmac_sha256_test test 9',
+    key: {
+      type: 'generic-secret',
+      keyClass: 'secret',
+      bytes: hex('233e4fdee70bcc20235b6977ddfc05b0df66f5635d827c66e5a63cdb16a24938'),
+    },
+    command: 'mac',
+    data: hex('fdb2ee4b6d1a0ac2'),
+    expected: hex('120b26ee1355c134c262513c7922deb6c4fd90303de4cd61b9f9cd08f22d6e18'),
+  },
+  {
+    algorithm: 'HMAC-SHA-256',
+    source: 'Wycheproof hmac_sha256_test test 9',
+    key: {
+      type: 'generic-secret',
+      keyClass: 'secret',
+      bytes: hex('233e4fdee70bcc20235b6977ddfc05b0df66f5635d827c66e5a63cdb16a24938'),
+    },
+    command: 'verifyMac',
+    data: hex('fdb2ee4b6d1a0ac2'),
+    mac: hex('120b26ee1355c134c262513c7922deb6c4fd90303de4cd61b9f9cd08f22d6e18'),
+  },
+  {
+    algorithm: 'HMAC-SHA-384',
+    source: 'Wycheproof hmac_sha384_test test 9',
+    key: {
+      type: 'generic-secret',
+      keyClass: 'secret',
+      bytes: hex(
+        '44b79852cabcf3fe93d2fff55d2afe6a46c35b7ad1954ce0888de7b459b982722faf8b490e6b00e7bcab',
+        'bd36f18443f5',
+      ),
+    },
+    command: 'mac',
+    data: hex('9398cd251deafe8b'),
+    expected: hex(
+      '56128fb438a93f6f48f47c0f4c7549f8008a8e69bbdbf0886ec40f86e7870034ef9090d2b04057391f1d',
+      'ef5b25e8f0ad',
+    ),
+  },
+  {
+    algorithm: 'HMAC-SHA-384',
+    source: 'Wycheproof hmac_sha384_test test 9',
+    key: {
+      type: 'generic-secret',
+      keyClass: 'secret',
+      bytes: hex(
+        '44b79852cabcf3fe93d2fff55d2afe6a46c35b7ad1954ce0888de7b459b982722faf8b490e6b00e7bcab',
+        'bd36f18443f5',
+      ),
+    },
+    command: 'verifyMac',
+    data: hex('9398cd251deafe8b'),
+    mac: hex(
+      '56128fb438a93f6f48f47c0f4c7549f8008a8e69bbdbf0886ec40f86e7870034ef9090d2b04057391f1d',
+      'ef5b25e8f0ad',
+    ),
+  },
+  {
+    algorithm: 'HMAC-SHA-512',
+    source: 'Wycheproof hmac_sha512_test test 165',
+    key: {
+      type: 'generic-secret',
+      keyClass: 'secret',
+      bytes: hex('6313f1526bc220f20dde1e64ced8597279586d1e15aad05ad591d841b369284f'),
+    },
+    command: 'mac',
+    data: hex('f744fa3933e16d8bf524afaeb34c715653a9cfb01fa45fe1fb68e701fe1487ca'),
+    expected: hex(
+      'b88d1ba03e2799200a447550d18e310697a57974f513df77eb07bbe315ba5fef397eeb81ad9071680bcc',
+      '6c70f6b252ade35b4a4040279ec01b86e40b98770e39',
+    ),
+  },
+  {
+    algorithm: 'HMAC-SHA-512',
+    source: 'Wycheproof hmac_sha512_test test 165',
+    key: {
+      type: 'generic-secret',
+      keyClass: 'secret',
+      bytes: hex('6313f1526bc220f20dde1e64ced8597279586d1e15aad05ad591d841b369284f'),
+    },
+    command: 'verifyMac',
+    data: hex('f744fa3933e16d8bf524afaeb34c715653a9cfb01fa45fe1fb68e701fe1487ca'),
+    mac: hex(
+      'b88d1ba03e2799200a447550d18e310697a57974f513df77eb07bbe315ba5fef397eeb81ad9071680bcc',
+      '6c70f6b252ade35b4a4040279ec01b86e40b98770e39',
+    ),
+  },
+  {
+    algorithm: 'HMAC-SHA-512/224',
+    source: 'Wycheproof hmac_sha512_224_test test 163',
+    key: { type: 'generic-secret', keyClass: 'secret', bytes: hex('7346c7e4b118b24e51f4512f906a') },
+    command: 'mac',
+    data: hex('506d4faf624f92965aa6b5c01e0c80a8'),
+    expected: hex('b54d31dd8ed124255aeca208d438e5b08ae1116057a1cb8f758d61db'),
+  },
+  {
+    algorithm: 'HMAC-SHA-512/224',
+    source: 'Wycheproof hmac_sha512_224_test test 163',
+    key: { type: 'generic-secret', keyClass: 'secret', bytes: hex('7346c7e4b118b24e51f4512f906a') },
+    command: 'verifyMac',
+    data: hex('506d4faf624f92965aa6b5c01e0c80a8'),
+    mac: hex('b54d31dd8ed124255aeca208d438e5b08ae1116057a1cb8f758d61db'),
+  },
+  {
+    algorithm: 'HMAC-SHA-512/256',
+    source: 'Wycheproof hmac_sha512_256_test test 165',
+    key: {
+      type: 'generic-secret',
+      keyClass: 'secret',
+      bytes: hex('ac686ba0f1a51b4ec4f0b30492b7f556'),
+    },
+    command: 'mac',
+    data: hex('2fa43a14ae500507deb95ab5bd32b0fe'),
+    expected: hex('444ec6f9b3a6afe977a93d080425526cf25367fcea2bc88b534b2e9a0dbe659f'),
+  },
+  {
+    algorithm: 'HMAC-SHA-512/256',
+    source: 'Wycheproof hmac_sha512_256_test test 165',
+    key: {
+      type: 'generic-secret',
+      keyClass: 'secret',
+      bytes: hex('ac686ba0f1a51b4ec4f0b30492b7f556'),
+    },
+    command: 'verifyMac',
+    data: hex('2fa43a14ae500507deb95ab5bd32b0fe'),
+    mac: hex('444ec6f9b3a6afe977a93d080425526cf25367fcea2bc88b534b2e9a0dbe659f'),
+  },
+  {
+    algorithm: 'HMAC-SHA3-224',
+    source: 'Wycheproof hmac_sha3_224_test test 9',
+    key: {
+      type: 'generic-secret',
+      keyClass: 'secret',
+      bytes: hex('31d9cae2c3df064018209b121f9e883976ea757942ecda9d92fdadfd'),
+    },
+    command: 'mac',
+    data: hex('b844289529206f5a'),
+    expected: hex('2e44f4d141c338a4c882be2c8d326dda3ab53dcb02536a2096392726'),
+  },
+  {
+    algorithm: 'HMAC-SHA3-224',
+    source: 'Wycheproof hmac_sha3_224_test test 9',
+    key: {
+      type: 'generic-secret',
+      keyClass: 'secret',
+      bytes: hex('31d9cae2c3df064018209b121f9e883976ea757942ecda9d92fdadfd'),
+    },
+    command: 'verifyMac',
+    data: hex('b844289529206f5a'),
+    mac: hex('2e44f4d141c338a4c882be2c8d326dda3ab53dcb02536a2096392726'),
+  },
+  {
+    algorithm: 'HMAC-SHA3-256',
+    source: 'Wycheproof hmac_sha3_256_test test 9',
+    key: {
+      type: 'generic-secret',
+      keyClass: 'secret',
+      bytes: hex('233e4fdee70bcc20235b6977ddfc05b0df66f5635d827c66e5a63cdb16a24938'),
+    },
+    command: 'mac',
+    data: hex('fdb2ee4b6d1a0ac2'),
+    expected: hex('799b30418ec2619936b0260bb50264ef4c8233997418604d04f8e8d318d4ff3c'),
+  },
+  {
+    algorithm: 'HMAC-SHA3-256',
+    source: 'Wycheproof hmac_sha3_256_test test 9',
+    key: {
+      type: 'generic-secret',
+      keyClass: 'secret',
+      bytes: hex('233e4fdee70bcc20235b6977ddfc05b0df66f5635d827c66e5a63cdb16a24938'),
+    },
+    command: 'verifyMac',
+    data: hex('fdb2ee4b6d1a0ac2'),
+    mac: hex('799b30418ec2619936b0260bb50264ef4c8233997418604d04f8e8d318d4ff3c'),
+  },
+  {
+    algorithm: 'HMAC-SHA3-384',
+    source: 'Wycheproof hmac_sha3_384_test test 9',
+    key: {
+      type: 'generic-secret',
+      keyClass: 'secret',
+      bytes: hex(
+        '44b79852cabcf3fe93d2fff55d2afe6a46c35b7ad1954ce0888de7b459b982722faf8b490e6b00e7bcab',
+        'bd36f18443f5',
+      ),
+    },
+    command: 'mac',
+    data: hex('9398cd251deafe8b'),
+    expected: hex(
+      '8968d5e0f3d170c0d1977c7df67a3ec0bb637b19ee73150f84d35c8da9dd02fdbf563c5737834edf7907',
+      '65ba2b478ef0',
+    ),
+  },
+  {
+    algorithm: 'HMAC-SHA3-384',
+    source: 'Wycheproof hmac_sha3_384_test test 9',
+    key: {
+      type: 'generic-secret',
+      keyClass: 'secret',
+      bytes: hex(
+        '44b79852cabcf3fe93d2fff55d2afe6a46c35b7ad1954ce0888de7b459b982722faf8b490e6b00e7bcab',
+        'bd36f18443f5',
+      ),
+    },
+    command: 'verifyMac',
+    data: hex('9398cd251deafe8b'),
+    mac: hex(
+      '8968d5e0f3d170c0d1977c7df67a3ec0bb637b19ee73150f84d35c8da9dd02fdbf563c5737834edf7907',
+      '65ba2b478ef0',
+    ),
+  },
+  {
+    algorithm: 'HMAC-SHA3-512',
+    source: 'Wycheproof hmac_sha3_512_test test 165',
+    key: {
+      type: 'generic-secret',
+      keyClass: 'secret',
+      bytes: hex('6313f1526bc220f20dde1e64ced8597279586d1e15aad05ad591d841b369284f'),
+    },
+    command: 'mac',
+    data: hex('f744fa3933e16d8bf524afaeb34c715653a9cfb01fa45fe1fb68e701fe1487ca'),
+    expected: hex(
+      '20df7e320ef62fd4b347193de868516a0b4c245546f1e6b43f5ac42f1cff66a56d214b1bbf7d32849fee',
+      '3a2c6dee8a8fe209e6e28c6e2416b9cf95ebc10fc8b8',
+    ),
+  },
+  {
+    algorithm: 'HMAC-SHA3-512',
+    source: 'Wycheproof hmac_sha3_512_test test 165',
+    key: {
+      type: 'generic-secret',
+      keyClass: 'secret',
+      bytes: hex('6313f1526bc220f20dde1e64ced8597279586d1e15aad05ad591d841b369284f'),
+    },
+    command: 'verifyMac',
+    data: hex('f744fa3933e16d8bf524afaeb34c715653a9cfb01fa45fe1fb68e701fe1487ca'),
+    mac: hex(
+      '20df7e320ef62fd4b347193de868516a0b4c245546f1e6b43f5ac42f1cff66a56d214b1bbf7d32849fee',
+      '3a2c6dee8a8fe209e6e28c6e2416b9cf95ebc10fc8b8',
+    ),
+  },
+]
