@@ -12,7 +12,8 @@ import { suite, test } from 'node:test'
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   'src/hsm/contract': [],
   'src/hsm': [],
-  'src/host': ['src/hsm/contract/'],
+  'src/launcher': ['src/hsm/contract/', 'src/host/tpm/'],
+  'src/host': ['src/hsm/contract/', 'src/launcher/'],
   'src/encodings': [],
   'src/storage': [],
   'src/kms': ['src/host/', 'src/hsm/contract/', 'src/storage/', 'src/encodings/'],

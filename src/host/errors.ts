@@ -28,6 +28,10 @@ export const hostErrorCodes = [
   'MODULE_LOCKED',
   /** Too much is in flight. Nothing was sent; try again. */
   'OVERLOADED',
+  /** From security level 3 the launcher starts host and module, and there is none. */
+  'LAUNCHER_MISSING',
+  /** The launcher did not start a module: what would be started is not as released. */
+  'LAUNCHER_REFUSED',
   /** The record or the sealed state could not be made durable: no answer is released until it is. */
   'STORAGE_FAILED',
 ] as const
@@ -63,4 +67,12 @@ export function explained(error: unknown, words: string): unknown {
 
 export function noSecret(): HostError {
   return new HostError('SEAL_MISSING', 'a domain is not founded without a secret for its seal.')
+}
+
+export function launcherMissing(level?: number): HostError {
+  const found = level === undefined ? 'there is no launcher' : `the domain has level ${level}`
+  return new HostError(
+    'LAUNCHER_MISSING',
+    `${found}: from security level 3 the launcher starts host and module. See docs/deploy.md.`,
+  )
 }

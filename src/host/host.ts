@@ -8,24 +8,35 @@
 import path from 'node:path'
 import type { Call, Claim, CommandName, Outcome } from '../hsm/contract/commands.ts'
 import { DataFolder } from './data-folder.ts'
-import { explained, HostError, isHostError, messageOf, noSecret } from './errors.ts'
+import {
+  explained,
+  HostError,
+  isHostError,
+  launcherMissing,
+  messageOf,
+  noSecret,
+} from './errors.ts'
 import { EventFile, type HostEvent } from './events.ts'
 import { Gate } from './gate.ts'
 import { ModuleFiles } from './module-files.ts'
-import type { ModuleEnd } from './module-process.ts'
+import type { ModuleEnd, StartModule } from './module-process.ts'
 import type { HostOptions, HostStatus } from './options.ts'
 import type { HeadPage, LeafPage } from './record-files.ts'
 import { RestartLimit } from './restart-limit.ts'
 import { Session } from './session.ts'
 import { takeSnapshot } from './snapshot.ts'
+import { startOwnModule } from './start-own-module.ts'
 import {
   type Answer,
   answerOf,
   ask,
   call,
+  type FedSecret,
   foundDomain,
   hostClaim,
+  levelOfDomain,
   type ReadyModule,
+  sealSecret,
   unlockModule,
 } from './start-up.ts'
 
@@ -52,6 +63,7 @@ export class Host implements AsyncDisposable {
   readonly #gate: Gate
   readonly #listeners: ((generation: number) => void)[] = []
   readonly #restarts = new RestartLimit()
+  readonly #startModule: StartModule
   #session: Session | undefined
   #generation = 0
   #recordSize = 0
@@ -66,6 +78,7 @@ export class Host implements AsyncDisposable {
     this.#files = files
     this.#recordSize = files.record.size
     this.#gate = new Gate(() => files.commit.failure)
+    this.#startModule = options.startModule ?? startOwnModule(options)
     this.#events = new EventFile(
       path.join(folder.path, 'host.events'),
       () => new Date(),
@@ -199,7 +212,9 @@ export class Host implements AsyncDisposable {
       secret.fill(0)
       throw new HostError('MODULE_UNAVAILABLE', `the module is ${state}, not locked.`)
     }
-    await this.#unlock(session, ready, claim, secret)
+    const { sealKind } = this.#options
+    const sealed = sealSecret(ready.transportKey, secret)
+    await this.#unlock(session, claim, { kind: sealKind, sealed })
     this.#locked = false
     this.#operational(session)
   }
@@ -233,21 +248,26 @@ export class Host implements AsyncDisposable {
    */
   async #bringUp(): Promise<void> {
     await this.#files.commit.idle()
-    const session = new Session(this.#files, this.#options.entry, () => this.#leave(session))
+    const started = await this.#startModule()
+    if (this.#gate.state === 'closed') {
+      started.kill()
+      throw this.#gate.unavailable()
+    }
+    const session: Session = new Session(this.#files, started, () => this.#leave(session))
     this.#session = session
     void session.ended.then((end) => this.#ended(session, end))
     this.#events.add('module started', { pid: session.process.pid })
     try {
       const ready = await session.prepare(this.#files)
       const isFounded = this.#folder.domain !== undefined
-      const secret = this.#locked ? null : await session.whileAlive(this.#options.secret())
-      if (secret === null) {
+      const fed = this.#locked ? null : await this.#feed(session, ready)
+      if (fed === null) {
         if (!isFounded) throw noSecret()
         this.#stayLocked(session)
         return
       }
-      if (isFounded) await this.#unlock(session, ready, hostClaim, secret)
-      else await this.#found(session, ready, secret)
+      if (isFounded) await this.#unlock(session, hostClaim, fed)
+      else await this.#found(session, fed)
     } catch (error) {
       session.process.kill()
       const { output } = await session.ended
@@ -256,18 +276,34 @@ export class Host implements AsyncDisposable {
     this.#operational(session)
   }
 
-  async #unlock(session: Session, ready: ReadyModule, claim: Claim, secret: Uint8Array) {
-    const { sealKind } = this.#options
-    const domain = await unlockModule(session.door, this.#files, claim, ready, sealKind, secret)
-    const mistake = this.#folder.mistakeAbout(domain)
+  /** What the launcher fed, or the host's own secret; null leaves the module locked. */
+  async #feed(session: Session, { transportKey }: ReadyModule): Promise<FedSecret | null> {
+    if (session.process.fed) return session.process.fed
+    const secret = await session.whileAlive(this.#options.secret())
+    if (secret === null) return null
+    return { kind: this.#options.sealKind, sealed: sealSecret(transportKey, secret) }
+  }
+
+  async #unlock(session: Session, claim: Claim, fed: FedSecret): Promise<void> {
+    const domain = await unlockModule(session.door, this.#files, claim, fed)
+    const mistake = this.#folder.mistakeAbout(domain) ?? (await this.#mistakeAboutLevel(session))
     if (mistake === undefined) return
     session.process.kill()
     throw mistake
   }
 
+  /** What the host started itself serves domains up to this level. */
+  async #mistakeAboutLevel(session: Session): Promise<HostError | undefined> {
+    const { unlaunchedLevelMax } = this.#options
+    if (unlaunchedLevelMax === undefined || session.process.fed) return undefined
+    const level = await levelOfDomain(session.door)
+    return level <= unlaunchedLevelMax ? undefined : launcherMissing(level)
+  }
+
   /** Writing the ids into keyhold.json is the last step: before it there is no domain. */
-  async #found(session: Session, ready: ReadyModule, secret: Uint8Array): Promise<void> {
-    const domain = await foundDomain(session.door, this.#files, ready, this.#options, secret)
+  async #found(session: Session, fed: FedSecret): Promise<void> {
+    const { development } = this.#options
+    const domain = await foundDomain(session.door, this.#files, development, fed)
     await this.#folder.commitFounding(domain)
     this.#events.add('domain founded', { ...domain })
   }

@@ -13,7 +13,7 @@ async function run(program: string, use: (started: ModuleProcess) => void = () =
   try {
     const entry = path.join(folder, 'entry.mjs')
     writeFileSync(entry, program)
-    const started = new ModuleProcess(entry)
+    const started = new ModuleProcess({ entry })
     use(started)
     // Its door has to be read, or its end is never seen.
     started.door.resume()

@@ -1,15 +1,17 @@
 /**
- * The module as a process: started with an empty environment, no standard input, the door as descriptor
- * 3 and nothing else (design section 4). What it prints is bounded here and escaped before anybody reads
- * it. How it ended is told apart, because a bug, a lack of memory and a hit on the wall are different
- * news.
+ * The module as a process of the host's own: started with an empty environment, no standard input, the
+ * door as descriptor 3 and nothing else (module-command.ts). What it prints is bounded and escaped before
+ * anybody reads it. How it ended is told apart, because a bug, a lack of memory and a hit on the wall are
+ * different news.
  */
 
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
-import path from 'node:path'
+import type { ChildProcess } from 'node:child_process'
 import type { Duplex } from 'node:stream'
 import { zeroisedExitCode } from '../hsm/contract/limits.ts'
+import { LastWords, type ModuleCode, spawnModule } from '../launcher/module-command.ts'
+import { uncheckedCode } from '../launcher/release.ts'
+import type { FedSecret } from './start-up.ts'
 
 /**
  * asked: it ended because its door was closed. bug: an assertion or an uncaught error. memory: V8 or the
@@ -26,48 +28,44 @@ export interface ModuleEnd {
   readonly output: string
 }
 
-const moduleFolder = path.join(import.meta.dirname, '../hsm')
-const outputBytesMax = 8 * 1024
-/** Between asking the module to end and ending it. */
-const stopMsMax = 2_000
-
-/** Flags of stage one (src/hsm/start.ts), which executes Node again with those of stage two. */
-const flags = [
-  '--permission',
-  '--allow-ffi',
-  `--allow-fs-read=${moduleFolder}`,
-  '--disallow-code-generation-from-strings',
-  '--disable-proto=delete',
-  // Both warn of what the wall then takes away.
-  '--disable-warning=ExperimentalWarning',
-  '--disable-warning=SecurityWarning',
-]
-
-export class ModuleProcess {
+/** A module's process, whoever started it. */
+export interface ModuleLink {
   readonly pid: number
   readonly door: Duplex
   /** Resolves when the process is gone and everything that it sent was read. */
   readonly ended: Promise<ModuleEnd>
-  readonly #child: ChildProcess
-  #output = Buffer.alloc(0)
+  /** The seal's secret, if whoever started the process fed it: then the host never has it. */
+  readonly fed?: FedSecret | undefined
+  /** Closes the door, at which the module ends by itself, and ends it if it does not. */
+  stop(): Promise<ModuleEnd>
+  kill(): void
+}
 
-  /**
-   * @param entry the first file of stage two, if it is not to be the module's own
-   * @param sourceManifest SHA-256 in hex of the manifest that the source was checked against
-   */
-  constructor(entry?: string, sourceManifest?: string) {
-    const stageOne = path.join(moduleFolder, 'start.ts')
-    const manifest = sourceManifest ? [`--source-manifest=${sourceManifest}`] : []
-    const given = [...(entry ? [entry] : []), ...manifest]
-    const child = spawn(process.execPath, [...flags, stageOne, ...given], {
-      env: {},
-      cwd: '/',
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-    })
+/** Starts a module. @throws LauncherError when what would be started is not as released */
+export type StartModule = () => Promise<ModuleLink>
+
+export interface ModuleProcessOptions {
+  /** The first file of stage two, if it is not to be the module's own. */
+  readonly entry?: string | undefined
+  readonly code?: ModuleCode | undefined
+}
+
+/** Between asking the module to end and ending it. */
+const stopMsMax = 2_000
+
+export class ModuleProcess implements ModuleLink {
+  readonly pid: number
+  readonly door: Duplex
+  readonly ended: Promise<ModuleEnd>
+  readonly #child: ChildProcess
+
+  constructor({ entry, code = uncheckedCode() }: ModuleProcessOptions = {}) {
+    const child = spawnModule({ code, entry })
+    const lastWords = new LastWords(child)
     this.#child = child
     this.ended = new Promise((resolve) => {
       child.once('close', (code, signal) => {
-        resolve({ kind: endKind(code, signal), code, signal, output: printable(this.#output) })
+        resolve({ kind: endKind(code, signal), code, signal, output: lastWords.printable })
       })
     })
     // A process that could not be started has no pid and is reported by 'error' alone.
@@ -77,46 +75,32 @@ export class ModuleProcess {
     this.door = child.stdio[3] as Duplex
     // A module that ended refuses what is still being written; `ended` tells of it.
     this.door.on('error', () => undefined)
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.on('data', (bytes: Buffer) => this.#keep(bytes))
-    }
   }
 
-  /** Closes the door, at which the module ends by itself, and ends it if it does not. */
-  async stop(): Promise<ModuleEnd> {
-    this.door.end()
-    const timer = setTimeout(() => this.kill(), stopMsMax)
-    try {
-      return await this.ended
-    } finally {
-      clearTimeout(timer)
-    }
+  stop(): Promise<ModuleEnd> {
+    return stopModule(this)
   }
 
   kill(): void {
     this.#child.kill('SIGKILL')
   }
+}
 
-  #keep(bytes: Buffer): void {
-    this.#output = Buffer.concat([this.#output, bytes.subarray(-outputBytesMax)]).subarray(
-      -outputBytesMax,
-    )
+/** Closes the door, waits for the end, and brings it about when it takes too long. */
+export async function stopModule(module: ModuleLink): Promise<ModuleEnd> {
+  module.door.end()
+  const timer = setTimeout(() => module.kill(), stopMsMax)
+  try {
+    return await module.ended
+  } finally {
+    clearTimeout(timer)
   }
 }
 
-function endKind(code: number | null, signal: NodeJS.Signals | null): EndKind {
+export function endKind(code: number | null, signal: NodeJS.Signals | null): EndKind {
   if (code === 0) return 'asked'
   if (code === zeroisedExitCode) return 'zeroised'
   if (code !== null) return 'bug'
   if (signal === 'SIGABRT') return 'memory'
   return signal === 'SIGSYS' ? 'wall' : 'killed'
-}
-
-/** Whatever the bytes are, what comes out neither moves a cursor nor begins a line. */
-function printable(bytes: Buffer): string {
-  return bytes
-    .toString('latin1')
-    .replaceAll(/[^\x20-\x7e]/g, (character) =>
-      character === '\n' ? '\\n' : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
-    )
 }

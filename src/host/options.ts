@@ -3,7 +3,10 @@
  */
 
 import type { SealKind } from '../hsm/contract/domain-commands.ts'
+import type { SecurityLevel } from '../hsm/contract/domain-state.ts'
+import type { ReleaseOptions } from '../launcher/release.ts'
 import type { DiskCalls } from './append-file.ts'
+import type { StartModule } from './module-process.ts'
 
 export interface HostLogEntry {
   readonly level: 'info' | 'warn' | 'error'
@@ -25,6 +28,12 @@ export interface HostOptions {
   /** Founds a domain when the folder is new; without it a new folder is FOLDER_EMPTY. */
   readonly foundIfEmpty?: boolean
   readonly log: (entry: HostLogEntry) => void
+  /** How a module is started: by the launcher from security level 3; without, by the host itself. */
+  readonly startModule?: StartModule | undefined
+  /** Highest security level that a module serves which the host started itself; any without. */
+  readonly unlaunchedLevelMax?: SecurityLevel | undefined
+  /** What the host checks before it starts a module itself; without, it starts what is there. */
+  readonly release?: ReleaseOptions | undefined
   /** Another first file of the module's stage two, and other calls for the disk: for tests. */
   readonly entry?: string
   readonly disk?: DiskCalls

@@ -7,14 +7,14 @@ import { DoorClient } from './door-client.ts'
 import { HostError } from './errors.ts'
 import { collectHostEntropy, giveHostEntropy } from './host-entropy.ts'
 import type { ModuleFiles } from './module-files.ts'
-import { type ModuleEnd, ModuleProcess } from './module-process.ts'
+import type { ModuleEnd, ModuleLink } from './module-process.ts'
 import { prepareModule, type ReadyModule } from './start-up.ts'
 
 /** A start that takes longer is given up. */
 const startMsMax = 60_000
 
 export class Session {
-  readonly process: ModuleProcess
+  readonly process: ModuleLink
   readonly door: DoorClient
   /** How the process ended; when it resolves, every request that it did not answer was refused. */
   readonly ended: Promise<ModuleEnd>
@@ -30,9 +30,9 @@ export class Session {
   #broken = ''
 
   /** `leaving` is called before the first request is refused because of the end. */
-  constructor(files: ModuleFiles, entry: string | undefined, leaving: () => void) {
+  constructor(files: ModuleFiles, process: ModuleLink, leaving: () => void) {
     this.#leaving = leaving
-    this.process = new ModuleProcess(entry)
+    this.process = process
     this.door = new DoorClient(this.process.door, {
       arrived: (answer) => files.keep(answer),
       head: (note) => files.keepHead(note),

@@ -14,6 +14,7 @@ import type {
   Outcome,
 } from '../hsm/contract/commands.ts'
 import type { SealKind } from '../hsm/contract/domain-commands.ts'
+import type { DomainState, SignedDomainState } from '../hsm/contract/domain-state.ts'
 import { HsmError } from '../hsm/contract/errors.ts'
 import { chunkBytesMax } from '../hsm/contract/limits.ts'
 import { sealToTransportKey } from '../hsm/contract/transport.ts'
@@ -29,6 +30,12 @@ export interface Answer<N extends CommandName> {
 
 /** The host itself, in the record. */
 export const hostClaim: Claim = { identity: 'host', requestId: '', protocol: 'host', address: '' }
+
+/** The secret of a seal, sealed to the transport key of this start. */
+export interface FedSecret {
+  readonly kind: SealKind
+  readonly sealed: Uint8Array
+}
 
 export interface ReadyModule {
   readonly status: ModuleStatus
@@ -62,13 +69,10 @@ export async function unlockModule(
   door: DoorClient,
   files: ModuleFiles,
   claim: Claim,
-  module: ReadyModule,
-  sealKind: SealKind,
-  secret: Uint8Array,
+  { kind, sealed }: FedSecret,
 ): Promise<FoundedDomain & { readonly development: boolean }> {
-  const sealed = sealSecret(module.transportKey, secret)
-  const seal = await files.readSeal(sealKind)
-  const unlock = call('unlock', { seal: sealKind }, { seal, secret: sealed })
+  const seal = await files.readSeal(kind)
+  const unlock = call('unlock', { seal: kind }, { seal, secret: sealed })
   const { result } = await ask(door, claim, unlock)
   await files.record.removeTakenPreludes()
   return result
@@ -78,21 +82,25 @@ export async function unlockModule(
 export async function foundDomain(
   door: DoorClient,
   files: ModuleFiles,
-  module: ReadyModule,
-  options: { development: boolean; sealKind: SealKind },
-  secret: Uint8Array,
+  development: boolean,
+  { kind, sealed }: FedSecret,
 ): Promise<FoundedDomain> {
-  const sealed = sealSecret(module.transportKey, secret)
-  const { development, sealKind } = options
   const { result, parts } = await ask(
     door,
     hostClaim,
-    call('found', { development, seal: sealKind }, { secret: sealed }),
+    call('found', { development, seal: kind }, { secret: sealed }),
   )
-  if (parts.seal) await files.writeSeal(sealKind, parts.seal)
+  if (parts.seal) await files.writeSeal(kind, parts.seal)
   await files.foundState(parts.snapshot)
   await files.record.removeTakenPreludes()
   return { domainId: result.domainId, moduleId: result.moduleId }
+}
+
+/** The security level of the domain that is open. */
+export async function levelOfDomain(door: DoorClient): Promise<number> {
+  const { parts } = await ask(door, hostClaim, call('getDomainState', {}, {}))
+  const { statement } = JSON.parse(Buffer.from(parts.state).toString('utf8')) as SignedDomainState
+  return (JSON.parse(statement) as DomainState).level
 }
 
 /** One command. @throws HsmError what the module refused; HostError */
@@ -156,7 +164,8 @@ function behindLengths(pieces: readonly Uint8Array[]): Buffer {
   return Buffer.concat(framed)
 }
 
-function sealSecret(transportKey: Uint8Array, secret: Uint8Array): Buffer {
+/** Overwrites the bytes of the secret. */
+export function sealSecret(transportKey: Uint8Array, secret: Uint8Array): Buffer {
   try {
     return sealToTransportKey(transportKey, 'seal secret', secret)
   } finally {

@@ -1,7 +1,7 @@
 /**
  * Seals: how a module gets the domain root key back at start (docs/formats/sealed-state.md section 1).
- * A passphrase goes through Argon2id (RFC 9106), a key file, which must be random, through HKDF-SHA-256
- * (RFC 5869); the key that comes out seals the root with XAES-256-GCM, and everything in front of it is
+ * A passphrase goes through Argon2id (RFC 9106), a key file or what a TPM keeps, which must be random,
+ * through HKDF-SHA-256 (RFC 5869); the key that comes out seals the root with XAES-256-GCM, and everything in front of it is
  * associated data. A wrong secret and an altered seal are one and the same refusal.
  *
  * The 32 MiB that Argon2id fills come from the secure heap of 64 MiB: one runs at a time.
@@ -34,7 +34,9 @@ export const sealBytes = headerBytes + rootBytes + sealingOverheadBytes
 /** Number in a seal, and the secrets that a new seal takes. */
 const kinds = {
   passphrase: { number: 1, secretBytesMin: passphraseBytesMin },
-  'key-file': { number: 2, secretBytesMin: keyFileBytesMin },
+  'key-file': { number: 2, secretBytesMin: keyFileBytesMin, info: 'keyhold key-file seal v1' },
+  // What a TPM keeps is as random as a key file (TpmSeal of the host).
+  tpm: { number: 3, secretBytesMin: keyFileBytesMin, info: 'keyhold tpm seal v1' },
 } as const satisfies Record<SealKind, object>
 
 /** What a new passphrase seal costs to open, and the bounds of what is accepted from an old one. */
@@ -130,7 +132,7 @@ function costOf(header: Buffer): Argon2idCost {
 async function sealKey(kind: SealKind, secret: Secret, header: Buffer): Promise<Secret> {
   const salt = header.subarray(34)
   if (kind === 'passphrase') return argon2idKey(secret, salt, costOf(header))
-  const info = 'keyhold key-file seal v1'
+  const { info } = kinds[kind]
   return secret.expose(
     (bytes) => new Secret(new Uint8Array(hkdfSync('sha256', bytes, salt, info, 32))),
   )

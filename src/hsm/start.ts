@@ -13,9 +13,11 @@ import { execute, filterSystemCalls, forbidNewPrivileges } from './native.ts'
 import { ioUringFilter } from './wall-filter.ts'
 
 const moduleFolder = import.meta.dirname
+/** A release runs with its types stripped beforehand. */
+const extension = import.meta.filename.endsWith('.js') ? 'js' : 'ts'
 const isForModule = (argument: string) => argument.startsWith('--source-manifest=')
 const given = process.argv.slice(2)
-const [entry = `${moduleFolder}/main.ts`, ...furtherFlags] = given.filter(
+const [entry = `${moduleFolder}/main.${extension}`, ...furtherFlags] = given.filter(
   (argument) => !isForModule(argument),
 )
 

@@ -22,6 +22,9 @@ interface Waiting {
   readonly reject: (error: HsmError) => void
 }
 
+/** A release runs with its types stripped beforehand. */
+const workerName = import.meta.url.endsWith('.js') ? 'worker.js' : 'worker.ts'
+
 let worker: Worker | undefined
 let jobsPosted = 0
 const waiting = new Map<number, Waiting>()
@@ -29,7 +32,7 @@ const waiting = new Map<number, Waiting>()
 /** Resolves when the worker has loaded its code and given up its own rights. Once per process. */
 export async function startWorker(): Promise<void> {
   assert(!worker, 'there is one worker')
-  const started = new Worker(new URL('worker.ts', import.meta.url), { env: {} })
+  const started = new Worker(new URL(workerName, import.meta.url), { env: {} })
   started.once('error', endWithBug)
   started.once('exit', (code) => endWithBug(new Error(`the worker ended with code ${code}`)))
   await new Promise((resolve) => started.once('message', resolve))

@@ -17,6 +17,10 @@ suite('configuration', () => {
       development: true,
       found: true,
       passphraseFile: undefined,
+      seal: 'passphrase',
+      tpm: undefined,
+      pcrs: 'sha256:7',
+      launched: false,
     })
   })
 
@@ -33,6 +37,9 @@ suite('configuration', () => {
     assert.equal(given.found, true)
     assert.equal(given.passphraseFile, path.resolve('p'))
     assert.equal(given.port, 0)
+    const tpm = parse('--found --seal tpm --tpm device:/dev/tpm0 --pcrs sha256:0,7')
+    assert.deepEqual([tpm.seal, tpm.tpm, tpm.pcrs], ['tpm', 'device:/dev/tpm0', 'sha256:0,7'])
+    assert.equal(parse('--found --launched').launched, true)
   })
 
   test('what is unknown, twice, empty, contradictory or no number is refused', () => {
@@ -49,7 +56,12 @@ suite('configuration', () => {
       '--address localhost',
       '--address 127.0.0.1.1',
       '--found',
-      '--seal passphrase',
+      '--seal passphrase --tpm device:/dev/tpm0',
+      '--seal tpm --passphrase-file p',
+      '--pcrs sha256:0',
+      '--launched --seal tpm',
+      '--launched --passphrase-file p',
+      '--development --launched',
       '--found --seal key-file',
       '--development --found --seal passphrase',
       '--development --passphrase-file p',

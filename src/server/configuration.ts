@@ -7,6 +7,7 @@
 import { BlockList, isIP } from 'node:net'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
+import { policyDefault } from '../host/tpm/seal.ts'
 
 export interface Configuration {
   /** Absolute. */
@@ -20,6 +21,14 @@ export interface Configuration {
   readonly found: boolean
   /** Where the passphrase is read at each start of the module; asked for on the terminal without. */
   readonly passphraseFile: string | undefined
+  /** How the module gets its root key at each start, if it is not development or the launcher's matter. */
+  readonly seal: 'passphrase' | 'tpm'
+  /** How tpm2-tools reach the TPM; their default without. */
+  readonly tpm: string | undefined
+  /** What a new TPM seal is bound to. */
+  readonly pcrs: string
+  /** Whether the launcher is the parent of this process, starts the module and feeds the seal. */
+  readonly launched: boolean
 }
 
 export const addressDefault = '127.0.0.1'
@@ -27,7 +36,9 @@ export const portDefault = 8443
 export const folderDefault = 'keyhold-data'
 
 export const usage = `usage: serve [--data DIR] [--port N] [--address IP] --development
-       serve [--data DIR] [--port N] [--address IP] [--found --seal passphrase] [--passphrase-file FILE]`
+       serve [--data DIR] [--port N] [--address IP] [--found] [--seal passphrase] [--passphrase-file FILE]
+       serve [--data DIR] [--port N] [--address IP] [--found] --seal tpm [--tpm TCTI] [--pcrs BANK:LIST]
+       serve [--data DIR] [--port N] [--address IP] [--found] --launched`
 
 export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError'
@@ -41,7 +52,12 @@ const options = {
   found: { type: 'boolean' },
   seal: { type: 'string', multiple: true },
   'passphrase-file': { type: 'string', multiple: true },
+  tpm: { type: 'string', multiple: true },
+  pcrs: { type: 'string', multiple: true },
+  launched: { type: 'boolean' },
 } as const
+
+type ValueName = 'data' | 'port' | 'address' | 'seal' | 'passphrase-file' | 'tpm' | 'pcrs'
 
 /** @throws ConfigurationError */
 export function parseConfiguration(
@@ -49,34 +65,30 @@ export function parseConfiguration(
   environment: Readonly<Record<string, string | undefined>>,
 ): Configuration {
   const given = parseFlags(args)
-  const once = (name: 'data' | 'port' | 'address' | 'seal' | 'passphrase-file') => {
+  const once = (name: ValueName) => {
     const [value, ...others] = given[name] ?? []
     if (others.length > 0) throw new ConfigurationError(`--${name} is there twice`)
     if (value === '') throw new ConfigurationError(`--${name} is empty`)
     return value
   }
-  const { development = false, found = false } = given
+  const { development = false, found = false, launched = false } = given
   const seal = once('seal')
   const passphraseFile = once('passphrase-file')
   const address = once('address') ?? addressDefault
   if (isIP(address) === 0) throw new ConfigurationError(`--address ${address} is not an IP address`)
-  if (development) {
-    if (found || seal !== undefined || passphraseFile !== undefined) {
-      throw new ConfigurationError(
-        '--development founds its own domain: it takes no --found, --seal or --passphrase-file',
-      )
-    }
-    if (!isLoopback(address)) {
-      throw new ConfigurationError(
-        `--development listens on the loopback interface alone, not on ${address}`,
-      )
-    }
+  const [tpm, pcrs] = [once('tpm'), once('pcrs')]
+  if (development) assertDevelopment(address, [found, launched, seal, passphraseFile])
+  if (seal !== undefined && seal !== 'passphrase' && seal !== 'tpm') {
+    throw new ConfigurationError('--seal is passphrase or tpm')
   }
-  if (seal !== undefined && seal !== 'passphrase') {
-    throw new ConfigurationError('--seal: the only seal at present is passphrase')
+  if (launched && (seal ?? passphraseFile) !== undefined) {
+    throw new ConfigurationError('--launched takes no --seal: the launcher feeds it')
   }
-  if (found !== (seal !== undefined)) {
-    throw new ConfigurationError('to found a domain, type: --found --seal passphrase')
+  if (found && seal === undefined && !launched) {
+    throw new ConfigurationError('to found a domain, type: --found --seal passphrase (or tpm)')
+  }
+  if (seal === 'tpm' ? passphraseFile !== undefined : (tpm ?? pcrs) !== undefined) {
+    throw new ConfigurationError('--tpm and --pcrs go with --seal tpm, --passphrase-file does not')
   }
   return {
     folder: path.resolve(once('data') ?? (environment.KEYHOLD_DATA || folderDefault)),
@@ -85,6 +97,23 @@ export function parseConfiguration(
     development,
     found: found || development,
     passphraseFile: passphraseFile === undefined ? undefined : path.resolve(passphraseFile),
+    seal: seal ?? 'passphrase',
+    tpm,
+    pcrs: pcrs ?? policyDefault.pcrs,
+    launched,
+  }
+}
+
+function assertDevelopment(address: string, others: readonly unknown[]): void {
+  if (others.some(Boolean)) {
+    throw new ConfigurationError(
+      '--development founds its own domain: it takes no --found, --seal, --launched or --passphrase-file',
+    )
+  }
+  if (!isLoopback(address)) {
+    throw new ConfigurationError(
+      `--development listens on the loopback interface alone, not on ${address}`,
+    )
   }
 }
 

@@ -9,11 +9,13 @@ import path from 'node:path'
 import type { Terminal } from '../client/passphrase.ts'
 import { HostError, type HostErrorCode, messageOf } from '../host/errors.ts'
 import { type Host, openHost } from '../host/host.ts'
+import { startByLauncher } from '../host/launched-module.ts'
 import { bootstrap } from '../kms/access/bootstrap.ts'
 import { roles } from '../kms/access/permissions.ts'
 import { startJobs } from '../kms/jobs/jobs.ts'
 import type { Kms } from '../kms/kms.ts'
 import { openKms } from '../kms/open.ts'
+import { releaseKeys } from '../launcher/release-keys.ts'
 import { listenRest, type RestListener } from '../protocols/rest/listen.ts'
 import type { Readiness } from '../protocols/rest/options.ts'
 import { findSetting } from '../storage/settings.ts'
@@ -46,6 +48,9 @@ async function serve(configuration: Configuration, log: Log): Promise<void> {
     sealKind: secret.kind,
     secret: secret.read,
     foundIfEmpty: configuration.found,
+    startModule: configuration.launched ? startByLauncher() : undefined,
+    unlaunchedLevelMax: 2,
+    release: { root: programFolder, keys: releaseKeys, node: process.execPath },
     log,
   })
   await using kms = await openKms({ folder, host, now: Date.now, log })
@@ -167,8 +172,10 @@ function terminal(): Terminal | undefined {
   return { input: process.stdin, write: (text) => process.stderr.write(text) }
 }
 
+const programFolder = path.join(import.meta.dirname, '../..')
+
 function packageVersion(): string {
-  const file = path.join(import.meta.dirname, '../../package.json')
+  const file = path.join(programFolder, 'package.json')
   return String(JSON.parse(readFileSync(file, 'utf8')).version)
 }
 
@@ -183,6 +190,17 @@ const byCode: Readonly<Record<string, number>> = {
   FOLDER_UNSAFE: exitCodes.accessDenied,
   SEAL_INVALID: exitCodes.accessDenied,
   FOLDER_LOCKED: exitCodes.unavailable,
+  FILE_UNSAFE: exitCodes.accessDenied,
+  LAUNCHER_MISSING: exitCodes.unavailable,
+  LAUNCHER_REFUSED: exitCodes.accessDenied,
+  MANIFEST_INVALID: exitCodes.accessDenied,
+  MANIFEST_SIGNATURE_INVALID: exitCodes.accessDenied,
+  NODE_CHANGED: exitCodes.accessDenied,
+  SOURCE_CHANGED: exitCodes.accessDenied,
+  TPM_AUTH_REFUSED: exitCodes.accessDenied,
+  TPM_FOREIGN: exitCodes.accessDenied,
+  TPM_POLICY_REFUSED: exitCodes.accessDenied,
+  TPM_UNAVAILABLE: exitCodes.unavailable,
   MODULE_ENDED: exitCodes.unavailable,
   MODULE_UNAVAILABLE: exitCodes.unavailable,
   STORAGE_FAILED: exitCodes.unavailable,

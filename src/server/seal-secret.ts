@@ -2,13 +2,14 @@
  * The secret of the seal, for each start of the module. In development it is a key file in the data
  * folder, which is why a development domain protects nothing from whoever reads the folder. Otherwise
  * it is a passphrase: read from a file that only its owner can read, each time anew, or typed on the
- * terminal each time anew. The server keeps none; the host overwrites the bytes that it is handed.
+ * terminal each time anew; or what the machine's TPM gives back. The server keeps none; the host overwrites the bytes that it is handed.
  */
 
 import { randomBytes } from 'node:crypto'
 import path from 'node:path'
 import { passphraseIn, type Terminal, typedPassphrase } from '../client/passphrase.ts'
 import { readIfThere, writeDurably } from '../host/durable-file.ts'
+import { makeTpmSeal, openTpmSeal, tpmFolderName } from '../host/tpm/seal.ts'
 import type { SealKind } from '../hsm/contract/domain-commands.ts'
 import { type Configuration, ConfigurationError } from './configuration.ts'
 
@@ -16,15 +17,19 @@ const keyFileBytes = 32
 
 export interface SealSecret {
   readonly kind: SealKind
-  readonly read: () => Promise<Uint8Array>
+  readonly read: () => Promise<Uint8Array | null>
 }
 
 /** @throws ConfigurationError when there is neither file nor terminal for a passphrase */
 export function sealSecret(
-  { development, folder, passphraseFile }: Configuration,
+  configuration: Configuration,
   terminal: Terminal | undefined,
 ): SealSecret {
+  const { development, launched, folder, passphraseFile } = configuration
   if (development) return { kind: 'key-file', read: () => developmentKey(folder) }
+  // The launcher feeds the seal; what is locked later is unlocked by people.
+  if (launched) return { kind: 'passphrase', read: async () => null }
+  if (configuration.seal === 'tpm') return { kind: 'tpm', read: () => tpmSecret(configuration) }
   if (passphraseFile !== undefined) {
     return { kind: 'passphrase', read: () => passphraseIn(passphraseFile) }
   }
@@ -37,6 +42,13 @@ export function sealSecret(
     kind: 'passphrase',
     read: async () => typedPassphrase(terminal, { isNew: !(await isFounded(folder)) }),
   }
+}
+
+/** What the TPM keeps for this folder: made when the domain is founded, opened later. */
+async function tpmSecret({ folder, tpm: tcti, pcrs }: Configuration): Promise<Uint8Array> {
+  const place = path.join(folder, tpmFolderName)
+  if (await isFounded(folder)) return openTpmSeal(place, { tcti })
+  return makeTpmSeal(place, { pcrs, pin: false }, { tcti })
 }
 
 async function developmentKey(folder: string): Promise<Uint8Array> {

@@ -12,6 +12,7 @@ import {
   type FrameAnswer,
   type ItemAnswer,
 } from '../../src/hsm/door.testing.ts'
+import { uncheckedCode } from '../../src/launcher/release.ts'
 
 export class ProcessCaller implements AsyncDisposable {
   readonly #process: ModuleProcess
@@ -23,7 +24,8 @@ export class ProcessCaller implements AsyncDisposable {
   #end: ModuleEnd | undefined
 
   private constructor(entry: string, sourceManifest?: string) {
-    this.#process = new ModuleProcess(path.join(import.meta.dirname, entry), sourceManifest)
+    const code = { ...uncheckedCode(), sourceManifest }
+    this.#process = new ModuleProcess({ entry: path.join(import.meta.dirname, entry), code })
     const reader = new FrameReader(
       (frame) => this.#take(frame),
       (error) => assert.fail(error),

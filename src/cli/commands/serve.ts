@@ -21,6 +21,8 @@ interface ServeOptions {
   readonly found?: boolean
   readonly seal?: string
   readonly passphraseFile?: string
+  readonly tpm?: string
+  readonly pcrs?: string
   readonly port?: number
   readonly address?: string
 }
@@ -41,8 +43,10 @@ export function addServeCommand(program: Command): void {
     )
     .option('--development', 'to try things out: protects nothing from who reads the data folder')
     .option('--found', 'found a domain in an empty data folder; needs --seal')
-    .option('--seal <kind>', 'how the domain is opened at each start: passphrase')
+    .option('--seal <kind>', 'how the domain is opened at each start: passphrase or tpm')
     .option('--passphrase-file <path>', 'read the passphrase there instead of asking for it')
+    .option('--tpm <tcti>', 'how tpm2-tools reach the TPM; /dev/tpmrm0 when left out')
+    .option('--pcrs <bank:list>', 'what a new TPM seal is bound to; sha256:7 when left out')
     .option('--port <number>', '8443 when left out; 0 takes a free one', integer(0, 65_535))
     .option('--address <ip>', '127.0.0.1 when left out')
     .addHelpText(
@@ -51,6 +55,7 @@ export function addServeCommand(program: Command): void {
 Examples:
   keyhold serve --development
   keyhold serve --found --seal passphrase --data /var/lib/keyhold
+  keyhold serve --found --seal tpm --data /var/lib/keyhold
   keyhold serve --data /var/lib/keyhold --passphrase-file /etc/keyhold/passphrase`,
     )
     .action(
@@ -79,7 +84,7 @@ Examples:
 }
 
 function serverArguments(options: ServeOptions & { readonly data?: string }): string[] {
-  const { development, found, seal, passphraseFile, port, address, data } = options
+  const { development, found, seal, passphraseFile, tpm, pcrs, port, address, data } = options
   const flag = (name: string, given: boolean | undefined) => (given ? [name] : [])
   const value = (name: string, given: string | number | undefined) =>
     given === undefined ? [] : [`${name}=${given}`]
@@ -88,6 +93,8 @@ function serverArguments(options: ServeOptions & { readonly data?: string }): st
     ...flag('--found', found),
     ...value('--seal', seal),
     ...value('--passphrase-file', passphraseFile),
+    ...value('--tpm', tpm),
+    ...value('--pcrs', pcrs),
     ...value('--port', port),
     ...value('--address', address),
     ...value('--data', data),

@@ -304,7 +304,7 @@ suite('an operational module', () => {
     })
     assert.equal(await caller.refusal(found(Buffer.alloc(31))), 'ARGUMENT_INVALID')
     assert.equal(await caller.refusal(found(Buffer.alloc(11), 'passphrase')), 'ARGUMENT_INVALID')
-    assert.equal(await caller.refusal(found(secret, 'tpm')), 'ARGUMENT_INVALID')
+    assert.equal(await caller.refusal(found(secret, 'shares')), 'ARGUMENT_INVALID')
     assert.equal(caller.module.state, 'uninitialised')
     await caller.ok(found(secret))
     assert.equal(await caller.refusal(found(secret)), 'MODULE_STATE_INVALID')

@@ -8,7 +8,7 @@ import type { TamperResponse, TamperSignal } from './tamper.ts'
 
 type None = Readonly<Record<never, never>>
 
-export const sealKinds = ['passphrase', 'key-file'] as const
+export const sealKinds = ['passphrase', 'key-file', 'tpm'] as const
 export type SealKind = (typeof sealKinds)[number]
 
 /** A person as somebody else names him: without a PIN. */
