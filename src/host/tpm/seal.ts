@@ -1,16 +1,20 @@
 /**
  * A secret that only this TPM gives back, and only while the machine's PCRs are what they were and, if
- * one was set, to whoever has the PIN (TPM 2.0 part 1, 19.7: PolicyPCR, PolicyAuthValue). It is the
- * secret of a seal of the kind `tpm` (docs/formats/sealed-state.md); the module never meets the TPM.
+ * one was set, to whoever has the PIN (TPM 2.0 part 1, 19.7.7). It is the secret of a seal of the kind
+ * `tpm` (docs/formats/sealed-state.md); the module never meets the TPM.
  *
- * Kept are two files that only the TPM can use, wrapped under a primary key that it makes anew from its
- * own seed, and `policy.json`. On its way back the secret is encrypted by a session that is salted with
- * that primary key: whoever listens between TPM and processor does not read it. Whoever can also answer
- * in the TPM's place at the first sealing could (the primary key is not certified), and the PCRs say no
- * more than what the firmware measured.
+ * Kept are objects that only the TPM can use, wrapped under a primary key that it makes anew from its own
+ * seed, and `policy.json`. One object is bound to the PCRs; on its way back it is encrypted by a session
+ * that is salted with the primary key, so that whoever listens between TPM and processor does not read
+ * it. With a PIN there is a second object, which the TPM guards against guessing, and the secret is
+ * made of both: tpm2-tools take no password for a policy session but as an argument, which every
+ * user of the machine could read. The PIN itself goes to the TPM in the clear.
+ *
+ * Whoever answers in the TPM's place at the first sealing could read the secret (the primary key is not
+ * certified), and PCRs say no more than what the firmware measured.
  */
 
-import { randomBytes } from 'node:crypto'
+import { hkdfSync, randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import { makeFolder, readIfThere, writeDurably } from '../durable-file.ts'
@@ -30,6 +34,10 @@ export const policyDefault: TpmPolicy = { pcrs: 'sha256:7', pin: false }
 const secretBytes = 32
 const format = 1
 
+const bound = { pub: 'pub', priv: 'priv' }
+const guarded = { pub: 'pin.pub', priv: 'pin.priv' }
+type ObjectNames = typeof bound
+
 /**
  * A new secret, sealed in this folder in place of what was there. Whoever takes it overwrites it.
  * @throws TpmError
@@ -40,32 +48,28 @@ export async function makeTpmSeal(
   options: TpmOptions = {},
   pin: Uint8Array = new Uint8Array(),
 ): Promise<Uint8Array> {
-  if (policy.pcrs === '' && !policy.pin) {
+  if (!isPolicy(policy) || policy.pin !== pin.length > 0) {
     throw new TpmError('TPM_POLICY_REFUSED', 'a seal is bound to PCRs, to a PIN, or to both.')
   }
-  const secret = Uint8Array.from(randomBytes(secretBytes))
   await using tpm = await TpmSession.open(options)
   await makePrimary(tpm)
-  const file = (name: string) => tpm.file(name)
   await startPolicy(tpm, policy, 'trial')
-  const attributes = 'fixedtpm|fixedparent|adminwithpolicy|noda'
-  const sealing = ['-C', file('primary'), '-g', 'sha256', '-L', file('policy'), '-a', attributes]
-  await tpm.run(
-    'create',
-    ['-Q', ...sealing, '-u', file('pub'), '-r', file('priv'), '-i', '-'],
-    secret,
-  )
-  await tpm.flush()
-  if (policy.pin) await setPin(tpm, pin)
+  const one = randomBytes(secretBytes)
+  const policyFile = ['-L', tpm.file('policy'), '-a', 'fixedtpm|fixedparent|adminwithpolicy|noda']
+  await create(tpm, bound, policyFile, one)
+  const two = policy.pin ? randomBytes(secretBytes) : Buffer.alloc(0)
+  if (policy.pin) {
+    await create(tpm, guarded, ['-a', 'fixedtpm|fixedparent|userwithauth'], two)
+    await setPin(tpm, pin)
+  }
   await makeFolder(folder)
-  for (const name of ['pub', 'priv']) {
-    await writeDurably(path.join(folder, name), [
-      (await readIfThere(file(name))) ?? Buffer.alloc(0),
-    ])
+  for (const name of [bound, ...(policy.pin ? [guarded] : [])].flatMap(Object.values)) {
+    const made = (await readIfThere(tpm.file(name))) ?? Buffer.alloc(0)
+    await writeDurably(path.join(folder, name), [made])
   }
   const text = JSON.stringify({ format, ...policy })
   await writeDurably(path.join(folder, 'policy.json'), [Buffer.from(text)])
-  return secret
+  return together(one, two)
 }
 
 /**
@@ -79,44 +83,49 @@ export async function openTpmSeal(
 ): Promise<Uint8Array> {
   const policy = await readPolicy(folder)
   await using tpm = await TpmSession.open(options)
-  const file = (name: string) => tpm.file(name)
   await makePrimary(tpm)
   await startPolicy(tpm, policy, 'policy')
-  await load(tpm, path.join(folder, 'pub'), path.join(folder, 'priv'))
-  const auth = `session:${file('session')}${policy.pin ? '+file:-' : ''}`
-  const output = await tpm.run('unseal', ['-c', file('object'), '-p', auth], pin)
-  try {
-    if (output.length === secretBytes) return Uint8Array.from(output)
-    throw new TpmError('TPM_ANSWER_INVALID', `the TPM gave ${output.length} bytes`)
-  } finally {
-    output.fill(0)
+  const object = ['-c', tpm.file('object'), '-p']
+  await load(tpm, folder, bound)
+  const one = await tpm.run('unseal', [...object, `session:${tpm.file('session')}`])
+  await tpm.flush()
+  let two: Buffer = Buffer.alloc(0)
+  if (policy.pin) {
+    await load(tpm, folder, guarded)
+    two = await tpm.run('unseal', [...object, 'file:-'], pin)
   }
+  if (one.length === secretBytes && two.length === (policy.pin ? secretBytes : 0)) {
+    return together(one, two)
+  }
+  one.fill(0)
+  two.fill(0)
+  throw new TpmError('TPM_ANSWER_INVALID', 'the TPM gave a secret of another length.')
 }
 
 export async function removeTpmSeal(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true })
 }
 
+/** Overwrites both. */
+function together(one: Buffer, two: Buffer): Uint8Array {
+  const both = Buffer.concat([one, two])
+  const secret = hkdfSync('sha256', both, '', 'keyhold tpm seal', secretBytes)
+  for (const bytes of [one, two, both]) bytes.fill(0)
+  return new Uint8Array(secret)
+}
+
 /** From the seed of the owner hierarchy and this template: the same each time. */
 async function makePrimary(tpm: TpmSession): Promise<void> {
-  await tpm.run('createprimary', [
-    '-Q',
-    '-C',
-    'o',
-    '-g',
-    'sha256',
-    '-G',
-    'ecc',
-    '-c',
-    tpm.file('primary'),
-  ])
+  const may = 'restricted|decrypt|fixedtpm|fixedparent|sensitivedataorigin|userwithauth|noda'
+  const template = ['-C', 'o', '-g', 'sha256', '-G', 'ecc256:aes128cfb', '-a', may]
+  await tpm.run('createprimary', ['-Q', ...template, '-c', tpm.file('primary')])
   await tpm.flush()
 }
 
 /** The policy, either as a digest to seal to or as a session to unseal in. */
 async function startPolicy(
   tpm: TpmSession,
-  { pcrs, pin }: TpmPolicy,
+  { pcrs }: TpmPolicy,
   kind: 'trial' | 'policy',
 ): Promise<void> {
   const session = tpm.file('session')
@@ -125,26 +134,45 @@ async function startPolicy(
   tpm.owns(session)
   await tpm.flush()
   if (kind === 'policy') await tpm.run('sessionconfig', ['--enable-encrypt', session])
-  const digest = ['-L', tpm.file('policy')]
-  if (pcrs !== '') await tpm.run('policypcr', ['-Q', '-S', session, '-l', pcrs, ...digest])
-  if (pin) await tpm.run('policyauthvalue', ['-Q', '-S', session, ...digest])
+  const digest = ['-Q', '-S', session, '-L', tpm.file('policy')]
+  if (pcrs !== '') await tpm.run('policypcr', [...digest, '-l', pcrs])
+  await tpm.run('policycommandcode', [...digest, 'TPM2_CC_Unseal'])
 }
 
-async function load(tpm: TpmSession, pub: string, priv: string): Promise<void> {
-  const object = ['-u', pub, '-r', priv, '-c', tpm.file('object')]
-  await tpm.run('load', ['-Q', '-C', tpm.file('primary'), ...object])
+async function create(
+  tpm: TpmSession,
+  { pub, priv }: ObjectNames,
+  how: readonly string[],
+  secret: Uint8Array,
+): Promise<void> {
+  const files = ['-u', tpm.file(pub), '-r', tpm.file(priv), '-i', '-']
+  await tpm.run(
+    'create',
+    ['-Q', '-C', tpm.file('primary'), '-g', 'sha256', ...how, ...files],
+    secret,
+  )
+  await tpm.flush()
+}
+
+async function load(tpm: TpmSession, folder: string, { pub, priv }: ObjectNames): Promise<void> {
+  const files = ['-u', path.join(folder, pub), '-r', path.join(folder, priv)]
+  await tpm.run('load', ['-Q', '-C', tpm.file('primary'), ...files, '-c', tpm.file('object')])
   await tpm.flush()
 }
 
 /** After the sealing, because both are secrets and there is one standard input. */
 async function setPin(tpm: TpmSession, pin: Uint8Array): Promise<void> {
-  await load(tpm, tpm.file('pub'), tpm.file('priv'))
-  const object = ['-C', tpm.file('primary'), '-c', tpm.file('object'), '-r', tpm.file('priv')]
+  await load(tpm, path.dirname(tpm.file('x')), guarded)
+  const object = ['-C', tpm.file('primary'), '-c', tpm.file('object'), '-r', tpm.file(guarded.priv)]
   await tpm.run('changeauth', [...object, 'file:-'], pin)
   await tpm.flush()
 }
 
 const pcrsPattern = /^((sha1|sha256|sha384|sha512):[0-9]{1,2}(,[0-9]{1,2}){0,23})?$/
+
+function isPolicy({ pcrs, pin }: TpmPolicy): boolean {
+  return pcrsPattern.test(pcrs) && (pcrs !== '' || pin)
+}
 
 async function readPolicy(folder: string): Promise<TpmPolicy> {
   const text = (await readIfThere(path.join(folder, 'policy.json')))?.toString('utf8')
@@ -153,9 +181,10 @@ async function readPolicy(folder: string): Promise<TpmPolicy> {
   }
   try {
     const { pcrs, pin, format: found } = JSON.parse(text)
-    if (found === format && typeof pin === 'boolean' && pcrsPattern.test(String(pcrs))) {
-      return { pcrs: String(pcrs), pin }
-    }
-  } catch {}
+    const policy = { pcrs: String(pcrs), pin: pin === true }
+    if (found === format && isPolicy(policy)) return policy
+  } catch {
+    // Told below.
+  }
   throw new TpmError('TPM_FOREIGN', `${folder}/policy.json is damaged.`)
 }

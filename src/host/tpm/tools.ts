@@ -133,25 +133,26 @@ class Bounded {
 /** Response codes of TPM 2.0 part 2, 6.6, in the words and numbers that the tools print. */
 const refusals: readonly (readonly [RegExp, TpmError['code'], string])[] = [
   [
-    /tcti|TCTI|Could not open|IO error/,
-    'TPM_UNAVAILABLE',
-    'the TPM does not answer. Is there one, and may this user open it?',
-  ],
-  [
-    /\b0x[0-9a-f]*(99d|09d|12c)\b|policy check failed|PCR have changed/i,
+    /\b0x[0-9a-f]*(99d|128)\b/i,
     'TPM_POLICY_REFUSED',
     'the TPM keeps it: the machine is not in the state that it was sealed to. Unlock with another seal ' +
       'or with shares, then seal to the new state.',
   ],
   [
-    /\b0x[0-9a-f]*(98e|921|9a2)\b|authorization failure|lockout/i,
+    /\b0x[0-9a-f]*(98e|9a2|921)\b/i,
     'TPM_AUTH_REFUSED',
     'the TPM refuses the PIN, or is locked because of wrong ones.',
   ],
   [
-    /\b0x[0-9a-f]*1df\b|integrity check failed/i,
+    /\b0x[0-9a-f]*1df\b/i,
     'TPM_FOREIGN',
     'it was not sealed by this TPM, or was changed. Unlock with another seal, then seal to this TPM.',
+  ],
+  [/\b0x[0-9a-f]*(18b|14a)\b/i, 'TPM_NOT_SET_UP', 'this TPM has no such counter.'],
+  [
+    /tcti|Could not open|IO failure/i,
+    'TPM_UNAVAILABLE',
+    'the TPM does not answer. Is there one, and may this user open it?',
   ],
 ]
 
