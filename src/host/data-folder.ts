@@ -6,6 +6,7 @@
  *   lock           empty; the server holds a lock on it
  *   module/        seals and sealed state (state-files.ts)
  *   record/        leaves and heads (record-files.ts)
+ *   tpm/           what a TPM keeps for the domain (seals.ts)
  *   host.events    starts and ends of the module (events.ts)
  *
  * A folder is opened as it is or refused: nothing in it is guessed, repaired or overwritten. What an

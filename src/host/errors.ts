@@ -20,6 +20,8 @@ export const hostErrorCodes = [
   'FOLDER_DEVELOPMENT',
   /** There is no seal of the kind that was asked for. */
   'SEAL_MISSING',
+  /** The only seal that there is cannot be removed. */
+  'SEAL_LAST',
   /** The module ended while it worked: whether the command took effect is not known. */
   'MODULE_ENDED',
   /** No module takes commands: it is starting, stopped, or ended too often. Nothing was sent. */

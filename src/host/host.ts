@@ -8,37 +8,20 @@
 import path from 'node:path'
 import type { Call, Claim, CommandName, Outcome } from '../hsm/contract/commands.ts'
 import { DataFolder } from './data-folder.ts'
-import {
-  explained,
-  HostError,
-  isHostError,
-  launcherMissing,
-  messageOf,
-  noSecret,
-} from './errors.ts'
+import { explained, HostError, isHostError, messageOf, noSecret } from './errors.ts'
 import { EventFile, type HostEvent } from './events.ts'
 import { Gate } from './gate.ts'
 import { ModuleFiles } from './module-files.ts'
 import type { ModuleEnd, StartModule } from './module-process.ts'
+import { newDomain, openDomain, type Place, secretFor } from './open-domain.ts'
 import type { HostOptions, HostStatus } from './options.ts'
 import type { HeadPage, LeafPage } from './record-files.ts'
 import { RestartLimit } from './restart-limit.ts'
+import { Seals } from './seals.ts'
 import { Session } from './session.ts'
 import { takeSnapshot } from './snapshot.ts'
 import { startOwnModule } from './start-own-module.ts'
-import {
-  type Answer,
-  answerOf,
-  ask,
-  call,
-  type FedSecret,
-  foundDomain,
-  hostClaim,
-  levelOfDomain,
-  type ReadyModule,
-  sealSecret,
-  unlockModule,
-} from './start-up.ts'
+import { type Answer, answerOf, ask, call, hostClaim, sealSecret } from './start-up.ts'
 
 /**
  * @throws HostError FOLDER_…, SEAL_MISSING, MODULE_UNAVAILABLE, STORAGE_FAILED
@@ -56,6 +39,8 @@ export async function openHost(options: HostOptions): Promise<Host> {
 }
 
 export class Host implements AsyncDisposable {
+  /** What opens the domain, side by side. */
+  readonly seals: Seals
   readonly #options: HostOptions
   readonly #folder: DataFolder
   readonly #files: ModuleFiles
@@ -84,6 +69,11 @@ export class Host implements AsyncDisposable {
       () => new Date(),
       (error) => options.log({ level: 'warn', message: `host.events: ${messageOf(error)}` }),
     )
+    this.seals = new Seals(this, folder.path, (event, members) => this.#events.add(event, members))
+  }
+
+  get #place(): Place {
+    return { options: this.#options, folder: this.#folder, files: this.#files }
   }
 
   /** For openHost. */
@@ -214,7 +204,7 @@ export class Host implements AsyncDisposable {
     }
     const { sealKind } = this.#options
     const sealed = sealSecret(ready.transportKey, secret)
-    await this.#unlock(session, claim, { kind: sealKind, sealed })
+    await openDomain(session, this.#place, claim, { kind: sealKind, sealed })
     this.#locked = false
     this.#operational(session)
   }
@@ -260,52 +250,20 @@ export class Host implements AsyncDisposable {
     try {
       const ready = await session.prepare(this.#files)
       const isFounded = this.#folder.domain !== undefined
-      const fed = this.#locked ? null : await this.#feed(session, ready)
+      const fed = this.#locked ? null : await secretFor(session, ready, this.#options)
       if (fed === null) {
         if (!isFounded) throw noSecret()
         this.#stayLocked(session)
         return
       }
-      if (isFounded) await this.#unlock(session, hostClaim, fed)
-      else await this.#found(session, fed)
+      if (isFounded) await openDomain(session, this.#place, hostClaim, fed)
+      else this.#events.add('domain founded', { ...(await newDomain(session, this.#place, fed)) })
     } catch (error) {
       session.process.kill()
       const { output } = await session.ended
       throw explained(error, session.broken || output)
     }
     this.#operational(session)
-  }
-
-  /** What the launcher fed, or the host's own secret; null leaves the module locked. */
-  async #feed(session: Session, { transportKey }: ReadyModule): Promise<FedSecret | null> {
-    if (session.process.fed) return session.process.fed
-    const secret = await session.whileAlive(this.#options.secret())
-    if (secret === null) return null
-    return { kind: this.#options.sealKind, sealed: sealSecret(transportKey, secret) }
-  }
-
-  async #unlock(session: Session, claim: Claim, fed: FedSecret): Promise<void> {
-    const domain = await unlockModule(session.door, this.#files, claim, fed)
-    const mistake = this.#folder.mistakeAbout(domain) ?? (await this.#mistakeAboutLevel(session))
-    if (mistake === undefined) return
-    session.process.kill()
-    throw mistake
-  }
-
-  /** What the host started itself serves domains up to this level. */
-  async #mistakeAboutLevel(session: Session): Promise<HostError | undefined> {
-    const { unlaunchedLevelMax } = this.#options
-    if (unlaunchedLevelMax === undefined || session.process.fed) return undefined
-    const level = await levelOfDomain(session.door)
-    return level <= unlaunchedLevelMax ? undefined : launcherMissing(level)
-  }
-
-  /** Writing the ids into keyhold.json is the last step: before it there is no domain. */
-  async #found(session: Session, fed: FedSecret): Promise<void> {
-    const { development } = this.#options
-    const domain = await foundDomain(session.door, this.#files, development, fed)
-    await this.#folder.commitFounding(domain)
-    this.#events.add('domain founded', { ...domain })
   }
 
   #stayLocked(session: Session): void {

@@ -1,7 +1,7 @@
 /**
  * The module's sealed state as the host keeps it, in `module/`:
  *
- *   seals/<kind>            what opens the domain root key with a passphrase or a key file
+ *   seals/<kind>            what opens the domain root key, by passphrase, key file or TPM
  *   snapshot.<generation>   the whole sealed state, its pieces as records
  *   changes.<generation>    sealed changes since that snapshot, as records of an AppendFile
  *
@@ -14,7 +14,7 @@
 import assert from 'node:assert/strict'
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
-import type { SealKind } from '../hsm/contract/domain-commands.ts'
+import { type SealKind, sealKinds } from '../hsm/contract/domain-commands.ts'
 import { AppendFile, cutRecords, type DiskCalls, frameRecords } from './append-file.ts'
 import { makeFolder, namesIfThere, readIfThere, syncFolder, writeDurably } from './durable-file.ts'
 import { HostError } from './errors.ts'
@@ -167,6 +167,18 @@ export async function writeSeal(folder: string, kind: SealKind, seal: Uint8Array
   const seals = path.join(folder, 'seals')
   await makeFolder(seals)
   await writeDurably(path.join(seals, kind), [seal])
+}
+
+/** The kinds of which there is a seal, sorted. */
+export async function sealsIn(folder: string): Promise<SealKind[]> {
+  const names = new Set(await namesIfThere(path.join(folder, 'seals')))
+  return sealKinds.filter((kind) => names.has(kind)).sort()
+}
+
+export async function removeSeal(folder: string, kind: SealKind): Promise<void> {
+  const seals = path.join(folder, 'seals')
+  await rm(path.join(seals, kind), { force: true })
+  await syncFolder(seals)
 }
 
 /** @throws HostError SEAL_MISSING */

@@ -9,7 +9,8 @@ import { randomBytes } from 'node:crypto'
 import path from 'node:path'
 import { passphraseIn, type Terminal, typedPassphrase } from '../client/passphrase.ts'
 import { readIfThere, writeDurably } from '../host/durable-file.ts'
-import { makeTpmSeal, openTpmSeal, tpmFolderName } from '../host/tpm/seal.ts'
+import { tpmPlace } from '../host/seals.ts'
+import { makeTpmSeal, openTpmSeal } from '../host/tpm/seal.ts'
 import type { SealKind } from '../hsm/contract/domain-commands.ts'
 import { type Configuration, ConfigurationError } from './configuration.ts'
 
@@ -46,7 +47,7 @@ export function sealSecret(
 
 /** What the TPM keeps for this folder: made when the domain is founded, opened later. */
 async function tpmSecret({ folder, tpm: tcti, pcrs }: Configuration): Promise<Uint8Array> {
-  const place = path.join(folder, tpmFolderName)
+  const place = await tpmPlace(folder)
   if (await isFounded(folder)) return openTpmSeal(place, { tcti })
   return makeTpmSeal(place, { pcrs, pin: false }, { tcti })
 }

@@ -27,6 +27,8 @@ before(async () => {
   tpm = await SoftwareTpm.start()
   other = await SoftwareTpm.start()
   folder = mkdtempSync(path.join(tmpdir(), 'keyhold-tpm-test-'))
+  // What is left behind is looked for, and other tests use a TPM at the same time.
+  process.env.TMPDIR = folder
 })
 after(async () => {
   await tpm?.[Symbol.asyncDispose]()

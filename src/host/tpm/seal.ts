@@ -15,7 +15,6 @@
  */
 
 import { hkdfSync, randomBytes } from 'node:crypto'
-import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import { makeFolder, readIfThere, writeDurably } from '../durable-file.ts'
 import { TpmError } from './errors.ts'
@@ -100,10 +99,6 @@ export async function openTpmSeal(
   one.fill(0)
   two.fill(0)
   throw new TpmError('TPM_ANSWER_INVALID', 'the TPM gave a secret of another length.')
-}
-
-export async function removeTpmSeal(folder: string): Promise<void> {
-  await rm(folder, { recursive: true, force: true })
 }
 
 /** Overwrites both. */

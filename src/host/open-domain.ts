@@ -1,0 +1,67 @@
+/**
+ * From a module that is ready to one that serves its domain: the seal's secret for this start, what must
+ * be true of the domain that it opened, and the founding of a new one.
+ */
+
+import type { Claim } from '../hsm/contract/commands.ts'
+import type { DataFolder, FoundedDomain } from './data-folder.ts'
+import { launcherMissing } from './errors.ts'
+import type { ModuleFiles } from './module-files.ts'
+import type { HostOptions } from './options.ts'
+import type { Session } from './session.ts'
+import {
+  type FedSecret,
+  foundDomain,
+  levelOfDomain,
+  type ReadyModule,
+  sealSecret,
+  unlockModule,
+} from './start-up.ts'
+
+export interface Place {
+  readonly options: HostOptions
+  readonly folder: DataFolder
+  readonly files: ModuleFiles
+}
+
+/** What the launcher fed, or the host's own secret; null leaves the module locked. */
+export async function secretFor(
+  session: Session,
+  { transportKey }: ReadyModule,
+  { secret, sealKind }: HostOptions,
+): Promise<FedSecret | null> {
+  if (session.process.fed) return session.process.fed
+  const bytes = await session.whileAlive(secret())
+  return bytes && { kind: sealKind, sealed: sealSecret(transportKey, bytes) }
+}
+
+/**
+ * Ends the process when it refuses the domain that was opened.
+ * @throws HsmError what the module refused; HostError FOLDER_TORN, LAUNCHER_MISSING
+ */
+export async function openDomain(
+  session: Session,
+  { options, folder, files }: Place,
+  claim: Claim,
+  fed: FedSecret,
+): Promise<void> {
+  const domain = await unlockModule(session.door, files, claim, fed)
+  const mistake = folder.mistakeAbout(domain)
+  const levelMax = session.process.fed ? undefined : options.unlaunchedLevelMax
+  const level = mistake || levelMax === undefined ? 0 : await levelOfDomain(session.door)
+  const refusal = mistake ?? (level > (levelMax ?? level) ? launcherMissing(level) : undefined)
+  if (refusal === undefined) return
+  session.process.kill()
+  throw refusal
+}
+
+/** Writing the ids into keyhold.json is the last step: before it there is no domain. */
+export async function newDomain(
+  session: Session,
+  { options, folder, files }: Place,
+  fed: FedSecret,
+): Promise<FoundedDomain> {
+  const domain = await foundDomain(session.door, files, options.development, fed)
+  await folder.commitFounding(domain)
+  return domain
+}
