@@ -18,6 +18,8 @@ import type { HostOptions, HostStatus } from './options.ts'
 import type { HeadPage, LeafPage } from './record-files.ts'
 import { RestartLimit } from './restart-limit.ts'
 import { Seals } from './seals.ts'
+import type { SensorEvent } from './sensors/sensor.ts'
+import { signalOfEnd, signalOfRefusal } from './sensors/signals.ts'
 import { Session } from './session.ts'
 import { takeSnapshot } from './snapshot.ts'
 import { startOwnModule } from './start-own-module.ts'
@@ -47,6 +49,7 @@ export class Host implements AsyncDisposable {
   readonly #events: EventFile
   readonly #gate: Gate
   readonly #listeners: ((generation: number) => void)[] = []
+  readonly #signalListeners: ((event: SensorEvent) => void)[] = []
   readonly #restarts = new RestartLimit()
   readonly #startModule: StartModule
   #session: Session | undefined
@@ -112,6 +115,16 @@ export class Host implements AsyncDisposable {
   /** Called each time a module has become operational after this. */
   onGeneration(listener: (generation: number) => void): void {
     this.#listeners.push(listener)
+  }
+
+  /** Called with each sign of tampering that comes without a sensor (sensors/signals.ts). */
+  onSignal(listener: (event: SensorEvent) => void): void {
+    this.#signalListeners.push(listener)
+  }
+
+  /** Into host.events, for who looks for the cause later. */
+  note(event: string, members: Readonly<Record<string, unknown>>): void {
+    this.#events.add(event, members)
   }
 
   status(): HostStatus {
@@ -292,6 +305,7 @@ export class Host implements AsyncDisposable {
     if (this.#gate.state === 'closed' || (!session.served && end.kind === 'asked')) return
     const level = end.kind === 'wall' ? 'error' : 'warn'
     this.#options.log({ level, message: `the module ended: ${end.kind}`, ...end, reason })
+    this.#signal(signalOfEnd(end))
     this.#restarts.ended()
     if (session.served) this.#comeBack()
   }
@@ -311,12 +325,17 @@ export class Host implements AsyncDisposable {
         await this.#bringUp()
         return
       } catch (error) {
+        this.#signal(signalOfRefusal(error))
         const { failure } = this.#files.commit
         if (failure) this.#gate.close('storage-failed', failure.message)
         else if (!isHostError(error, 'MODULE_ENDED', 'STORAGE_FAILED'))
           this.#giveUp(messageOf(error))
       }
     }
+  }
+
+  #signal(event: SensorEvent | undefined): void {
+    if (event) for (const listener of this.#signalListeners) listener(event)
   }
 
   #giveUp(reason: string): void {

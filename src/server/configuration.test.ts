@@ -20,6 +20,7 @@ suite('configuration', () => {
       seal: 'passphrase',
       tpm: undefined,
       pcrs: 'sha256:7',
+      sensors: undefined,
       launched: false,
     })
   })
@@ -62,6 +63,7 @@ suite('configuration', () => {
       '--launched --seal tpm',
       '--launched --passphrase-file p',
       '--development --launched',
+      '--development --sensors f',
       '--found --seal key-file',
       '--development --found --seal passphrase',
       '--development --passphrase-file p',

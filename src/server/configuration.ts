@@ -27,6 +27,8 @@ export interface Configuration {
   readonly tpm: string | undefined
   /** What a new TPM seal is bound to. */
   readonly pcrs: string
+  /** Ranges of the machine's sensors (host/sensors/configuration.ts); the drivers' own without. */
+  readonly sensors: string | undefined
   /** Whether the launcher is the parent of this process, starts the module and feeds the seal. */
   readonly launched: boolean
 }
@@ -38,7 +40,8 @@ export const folderDefault = 'keyhold-data'
 export const usage = `usage: serve [--data DIR] [--port N] [--address IP] --development
        serve [--data DIR] [--port N] [--address IP] [--found] [--seal passphrase] [--passphrase-file FILE]
        serve [--data DIR] [--port N] [--address IP] [--found] --seal tpm [--tpm TCTI] [--pcrs BANK:LIST]
-       serve [--data DIR] [--port N] [--address IP] [--found] --launched`
+       serve [--data DIR] [--port N] [--address IP] [--found] --launched
+       and, but for development: [--sensors FILE]`
 
 export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError'
@@ -54,10 +57,19 @@ const options = {
   'passphrase-file': { type: 'string', multiple: true },
   tpm: { type: 'string', multiple: true },
   pcrs: { type: 'string', multiple: true },
+  sensors: { type: 'string', multiple: true },
   launched: { type: 'boolean' },
 } as const
 
-type ValueName = 'data' | 'port' | 'address' | 'seal' | 'passphrase-file' | 'tpm' | 'pcrs'
+type ValueName =
+  | 'data'
+  | 'port'
+  | 'address'
+  | 'seal'
+  | 'passphrase-file'
+  | 'tpm'
+  | 'pcrs'
+  | 'sensors'
 
 /** @throws ConfigurationError */
 export function parseConfiguration(
@@ -76,8 +88,8 @@ export function parseConfiguration(
   const passphraseFile = once('passphrase-file')
   const address = once('address') ?? addressDefault
   if (isIP(address) === 0) throw new ConfigurationError(`--address ${address} is not an IP address`)
-  const [tpm, pcrs] = [once('tpm'), once('pcrs')]
-  if (development) assertDevelopment(address, [found, launched, seal, passphraseFile])
+  const [tpm, pcrs, sensors] = [once('tpm'), once('pcrs'), once('sensors')]
+  if (development) assertDevelopment(address, [found, launched, seal, passphraseFile, sensors])
   if (seal !== undefined && seal !== 'passphrase' && seal !== 'tpm') {
     throw new ConfigurationError('--seal is passphrase or tpm')
   }
@@ -100,6 +112,7 @@ export function parseConfiguration(
     seal: seal ?? 'passphrase',
     tpm,
     pcrs: pcrs ?? policyDefault.pcrs,
+    sensors: sensors === undefined ? undefined : path.resolve(sensors),
     launched,
   }
 }
@@ -107,7 +120,8 @@ export function parseConfiguration(
 function assertDevelopment(address: string, others: readonly unknown[]): void {
   if (others.some(Boolean)) {
     throw new ConfigurationError(
-      '--development founds its own domain: it takes no --found, --seal, --launched or --passphrase-file',
+      '--development founds its own domain and is not watched: it takes no --found, --seal, --launched, ' +
+        '--passphrase-file or --sensors',
     )
   }
   if (!isLoopback(address)) {

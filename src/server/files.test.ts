@@ -53,6 +53,7 @@ suite('the secret of the seal', () => {
     seal: 'passphrase',
     tpm: undefined,
     pcrs: 'sha256:7',
+    sensors: undefined,
     launched: false,
     ...others,
   })

@@ -10,6 +10,12 @@ import type { Terminal } from '../client/passphrase.ts'
 import { HostError, type HostErrorCode, messageOf } from '../host/errors.ts'
 import { type Host, openHost } from '../host/host.ts'
 import { startByLauncher } from '../host/launched-module.ts'
+import { clockSensor } from '../host/sensors/clock.ts'
+import { readRanges } from '../host/sensors/configuration.ts'
+import { hwmonSensor } from '../host/sensors/hwmon.ts'
+import { tracerSensor } from '../host/sensors/processes.ts'
+import { sourceSensor } from '../host/sensors/source.ts'
+import { TamperWatch } from '../host/sensors/watch.ts'
 import { bootstrap } from '../kms/access/bootstrap.ts'
 import { roles } from '../kms/access/permissions.ts'
 import { startJobs } from '../kms/jobs/jobs.ts'
@@ -50,9 +56,10 @@ async function serve(configuration: Configuration, log: Log): Promise<void> {
     foundIfEmpty: configuration.found,
     startModule: configuration.launched ? startByLauncher() : undefined,
     unlaunchedLevelMax: 2,
-    release: { root: programFolder, keys: releaseKeys, node: process.execPath },
+    release,
     log,
   })
+  await using _watch = development ? undefined : await watchHost(configuration, host, log)
   await using kms = await openKms({ folder, host, now: Date.now, log })
   await using _jobs = startJobs(kms)
   const first = await bootstrap(kms, {
@@ -80,6 +87,18 @@ async function serve(configuration: Configuration, log: Log): Promise<void> {
   using _renewal = renewCertificate(configuration, kms, rest, tls, log)
   await announce(configuration, rest, tls, first?.token.token, log)
   await stop
+}
+
+/** Signs of tampering go to the module. A development domain is not watched: people debug it. */
+async function watchHost({ sensors }: Configuration, host: Host, log: Log): Promise<TamperWatch> {
+  const ranges = sensors === undefined ? {} : await readRanges(sensors)
+  const looked = [
+    hwmonSensor({ ranges }),
+    tracerSensor({ modulePid: () => host.pid }),
+    clockSensor(),
+    sourceSensor(release),
+  ]
+  return new TamperWatch(host, { sensors: looked, log })
 }
 
 /** On the disk for the command line, on standard output for whoever started the server. */
@@ -173,6 +192,7 @@ function terminal(): Terminal | undefined {
 }
 
 const programFolder = path.join(import.meta.dirname, '../..')
+const release = { root: programFolder, keys: releaseKeys, node: process.execPath }
 
 function packageVersion(): string {
   const file = path.join(programFolder, 'package.json')

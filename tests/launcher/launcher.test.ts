@@ -21,6 +21,7 @@ import {
 import path from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { makeRelease } from '../../scripts/release.ts'
+import { sourceSensor } from '../../src/host/sensors/source.ts'
 import { openAt } from '../host/open.ts'
 import { assertRoot, scanMemory } from '../invariants/scan.ts'
 import { hostUid, Launched, moduleUid, newKeys, passphrase, Tree } from './tree.ts'
@@ -198,6 +199,15 @@ suite('launcher', () => {
     await assert.rejects(openAt(folder, { release, log }), { code: 'SOURCE_CHANGED' })
     flipBit(tree.file('release/hsm/domain.js'), 80)
     assert.deepEqual(logged, [])
+    const sensor = sourceSensor(release)
+    assert.deepEqual(await sensor.look(), [])
+    for (const file of [tree.file('src/hsm/domain.ts'), tree.node]) {
+      flipBit(file, statSync(file).size - 1)
+      const [found] = await sensor.look()
+      assert.equal(found?.signal, 'source-changed')
+      assert.match(found?.detail ?? '', /^(SOURCE|NODE)_CHANGED: /)
+      flipBit(file, statSync(file).size - 1)
+    }
     const checkout = { ...release, root: tree.data }
     await (await openAt(folder, { release: checkout, log }))[Symbol.asyncDispose]()
     assert.match(logged.join(), /no signed manifest/)

@@ -23,6 +23,7 @@ interface ServeOptions {
   readonly passphraseFile?: string
   readonly tpm?: string
   readonly pcrs?: string
+  readonly sensors?: string
   readonly port?: number
   readonly address?: string
 }
@@ -47,6 +48,10 @@ export function addServeCommand(program: Command): void {
     .option('--passphrase-file <path>', 'read the passphrase there instead of asking for it')
     .option('--tpm <tcti>', 'how tpm2-tools reach the TPM; /dev/tpmrm0 when left out')
     .option('--pcrs <bank:list>', 'what a new TPM seal is bound to; sha256:7 when left out')
+    .option(
+      '--sensors <path>',
+      'ranges of the machine’s sensors; those of the drivers when left out',
+    )
     .option('--port <number>', '8443 when left out; 0 takes a free one', integer(0, 65_535))
     .option('--address <ip>', '127.0.0.1 when left out')
     .addHelpText(
@@ -84,7 +89,8 @@ Examples:
 }
 
 function serverArguments(options: ServeOptions & { readonly data?: string }): string[] {
-  const { development, found, seal, passphraseFile, tpm, pcrs, port, address, data } = options
+  const { development, found, seal, passphraseFile, tpm, pcrs, sensors } = options
+  const { port, address, data } = options
   const flag = (name: string, given: boolean | undefined) => (given ? [name] : [])
   const value = (name: string, given: string | number | undefined) =>
     given === undefined ? [] : [`${name}=${given}`]
@@ -95,6 +101,7 @@ function serverArguments(options: ServeOptions & { readonly data?: string }): st
     ...value('--passphrase-file', passphraseFile),
     ...value('--tpm', tpm),
     ...value('--pcrs', pcrs),
+    ...value('--sensors', sensors),
     ...value('--port', port),
     ...value('--address', address),
     ...value('--data', data),
