@@ -83,7 +83,7 @@ function launched(
   const link: ModuleLink = {
     pid,
     door,
-    fed: { kind, sealed: Buffer.from(sealed, 'base64') },
+    fed: sealed === null ? null : { kind, sealed: Buffer.from(sealed, 'base64') },
     // What the module sent last is read before its end is told.
     ended: Promise.all([ended, closed]).then(([end]) => end),
     stop: () => stopModule(link),

@@ -34,8 +34,8 @@ export interface ModuleLink {
   readonly door: Duplex
   /** Resolves when the process is gone and everything that it sent was read. */
   readonly ended: Promise<ModuleEnd>
-  /** The seal's secret, if whoever started the process fed it: then the host never has it. */
-  readonly fed?: FedSecret | undefined
+  /** The seal's secret, or null without one, if it is the launcher's matter: the host never has it. */
+  readonly fed?: FedSecret | null | undefined
   /** Closes the door, at which the module ends by itself, and ends it if it does not. */
   stop(): Promise<ModuleEnd>
   kill(): void

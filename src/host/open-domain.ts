@@ -30,7 +30,7 @@ export async function secretFor(
   { transportKey }: ReadyModule,
   { secret, sealKind }: HostOptions,
 ): Promise<FedSecret | null> {
-  if (session.process.fed) return session.process.fed
+  if (session.process.fed !== undefined) return session.process.fed
   const bytes = await session.whileAlive(secret())
   return bytes && { kind: sealKind, sealed: sealSecret(transportKey, bytes) }
 }
@@ -47,7 +47,8 @@ export async function openDomain(
 ): Promise<void> {
   const domain = await unlockModule(session.door, files, claim, fed)
   const mistake = folder.mistakeAbout(domain)
-  const levelMax = session.process.fed ? undefined : options.unlaunchedLevelMax
+  const isLaunched = session.process.fed !== undefined
+  const levelMax = isLaunched ? undefined : options.unlaunchedLevelMax
   const level = mistake || levelMax === undefined ? 0 : await levelOfDomain(session.door)
   const refusal = mistake ?? (level > (levelMax ?? level) ? launcherMissing(level) : undefined)
   if (refusal === undefined) return

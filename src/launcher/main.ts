@@ -11,6 +11,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import path from 'node:path'
+import { TpmError } from '../host/tpm/errors.ts'
 import { openTpmSeal } from '../host/tpm/seal.ts'
 import { type Configuration, parseConfiguration, usage } from './configuration.ts'
 import { LauncherError } from './errors.ts'
@@ -74,7 +75,7 @@ class Launcher {
       this.#modules.set(number, module)
       module.child.once('exit', (exit, signal) => this.#ended(number, module, exit, signal))
       const { pid = 0 } = module.child
-      const sealed = Buffer.from(module.sealed).toString('base64')
+      const sealed = module.sealed && Buffer.from(module.sealed).toString('base64')
       log('info', 'a module was started', { pid })
       this.#host.send({ say: 'started', number, pid, kind, sealed }, module.door)
       // Sent when the door that was handed over is closed here: from then on nobody else reads it.
@@ -114,8 +115,20 @@ async function checkInstalled({ root, node }: Configuration) {
   return checkRelease({ root, node, keys: releaseKeys, oursAlone: true })
 }
 
-function readSecret({ seal, secretFile, tpm: tcti }: Configuration): Promise<Uint8Array> {
-  return seal === 'tpm' ? openTpmSeal(secretFile, { tcti }) : readSecretFile(seal, secretFile)
+/** Null when the TPM keeps it: the module starts locked, and people can unlock it by other ways. */
+async function readSecret({
+  seal,
+  secretFile,
+  tpm: tcti,
+}: Configuration): Promise<Uint8Array | null> {
+  if (seal !== 'tpm') return readSecretFile(seal, secretFile)
+  try {
+    return await openTpmSeal(secretFile, { tcti })
+  } catch (error) {
+    if (!(error instanceof TpmError)) throw error
+    log('error', error.message, { code: error.code })
+    return null
+  }
 }
 
 function log(level: string, message: string, members: object = {}): void {

@@ -20,14 +20,17 @@ export interface StartedModule {
   readonly child: ChildProcess
   readonly lastWords: LastWords
   readonly door: Socket
-  /** The secret, sealed to this process. */
-  readonly sealed: Uint8Array
+  /** The secret, sealed to this process; null when there is none. */
+  readonly sealed: Uint8Array | null
 }
 
-/** Overwrites what `secret` gives. @throws LauncherError MODULE_NOT_STARTED */
+/**
+ * Overwrites what `secret` gives. Without one the module is started all the same, for people to unlock.
+ * @throws LauncherError MODULE_NOT_STARTED
+ */
 export async function startModule(
   spawned: ModuleSpawn,
-  secret: () => Promise<Uint8Array>,
+  secret: () => Promise<Uint8Array | null>,
 ): Promise<StartedModule> {
   const child = spawnModule(spawned)
   const lastWords = new LastWords(child)
@@ -38,10 +41,10 @@ export async function startModule(
     const publicKey = await transportKey(child, door, lastWords)
     const bytes = await secret()
     try {
-      const sealed = sealToTransportKey(publicKey, 'seal secret', bytes)
+      const sealed = bytes && sealToTransportKey(publicKey, 'seal secret', bytes)
       return { child, lastWords, door, sealed }
     } finally {
-      bytes.fill(0)
+      bytes?.fill(0)
     }
   } catch (error) {
     child.kill('SIGKILL')

@@ -50,7 +50,8 @@ try {
         }),
       )
   }
-  tell()
+  if (host.status().state === 'operational') tell()
+  else say(host.status())
   host.onGeneration(tell)
   process.once('SIGTERM', () => {
     void host[Symbol.asyncDispose]().then(() => process.exit(0))

@@ -5,8 +5,8 @@
  */
 
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import {
-  appendFileSync,
   chmodSync,
   closeSync,
   existsSync,
@@ -18,12 +18,14 @@ import {
   writeFileSync,
   writeSync,
 } from 'node:fs'
-import path from 'node:path'
 import { after, before, suite, test } from 'node:test'
-import { makeRelease } from '../../scripts/release.ts'
 import { sourceSensor } from '../../src/host/sensors/source.ts'
+import { checkRelease } from '../../src/launcher/release.ts'
+import { releaseName } from '../../src/launcher/release-keys.ts'
+import { signNote } from '../../src/launcher/signed-note.ts'
 import { openAt } from '../host/open.ts'
 import { assertRoot, scanMemory } from '../invariants/scan.ts'
+import { SoftwareTpm } from '../tpm/swtpm.ts'
 import { hostUid, Launched, moduleUid, newKeys, passphrase, Tree } from './tree.ts'
 
 let tree: Tree
@@ -98,75 +100,68 @@ suite('launcher', () => {
   })
 
   test('one changed bit, file or signature: nothing is started, and the log says what', async () => {
-    const changes: readonly (readonly [string, string, () => void, () => void | Promise<void>])[] =
+    const manifest = tree.file('release/manifest')
+    const domain = tree.file('release/hsm/domain.js')
+    const further = tree.file('release/hsm/contract/package.json')
+    const lastByte = statSync(tree.node).size - 1
+    const note = readFileSync(manifest, 'utf8')
+    const text = note.slice(0, note.lastIndexOf('\n\n') + 1)
+    const forged = signNote(text, releaseName, newKeys())
+    /** What, the code, how it is changed, and how it is put right. */
+    const changes: readonly (readonly [string, string, () => void, () => void])[] = [
+      ...['release/hsm/domain.js', 'src/hsm/domain.ts', 'package.json'].map((name) => {
+        const flip = () => flipBit(tree.file(name), 80)
+        return [`one bit of ${name}`, 'SOURCE_CHANGED', flip, flip] as const
+      }),
+      ['a longer file', 'SOURCE_CHANGED', ...edited(domain, (bytes) => `${bytes}\n`)],
+      ['a missing file', 'SOURCE_CHANGED', ...edited(domain, () => undefined)],
       [
-        ...(['release/hsm/domain.js', 'src/hsm/domain.ts', 'package.json'] as const).map(
-          (name) =>
-            [
-              `one bit of ${name}`,
-              'SOURCE_CHANGED',
-              () => flipBit(tree.file(name), 80),
-              () => flipBit(tree.file(name), 80),
-            ] as const,
-        ),
-        [
-          'a file that is longer',
-          'SOURCE_CHANGED',
-          () => appendFileSync(tree.file('release/hsm/main.js'), '\n'),
-          makeAgain,
-        ],
-        [
-          'a file that is missing',
-          'SOURCE_CHANGED',
-          () => rmSync(tree.file('release/hsm/worker.js')),
-          makeAgain,
-        ],
-        [
-          'a file that nobody signed',
-          'SOURCE_CHANGED',
-          () => writeFileSync(tree.file('release/hsm/contract/package.json'), '{}'),
-          () => rmSync(tree.file('release/hsm/contract/package.json')),
-        ],
-        [
-          'one bit of Node',
-          'NODE_CHANGED',
-          () => flipBit(tree.node, statSync(tree.node).size - 1),
-          () => flipBit(tree.node, statSync(tree.node).size - 1),
-        ],
-        [
-          'one bit of the manifest',
-          'MANIFEST_SIGNATURE_INVALID',
-          () => flipBit(tree.file('release/manifest'), 100),
-          () => flipBit(tree.file('release/manifest'), 100),
-        ],
-        [
-          'a manifest that somebody else signed',
-          'MANIFEST_SIGNATURE_INVALID',
-          () => undefined,
-          makeAgain,
-        ],
-        ['no manifest', 'MANIFEST_MISSING', () => rmSync(tree.file('release/manifest')), makeAgain],
-        [
-          'a file that another user can change',
-          'FILE_UNSAFE',
-          () => chmodSync(tree.file('release/hsm/domain.js'), 0o666),
-          () => chmodSync(tree.file('release/hsm/domain.js'), 0o644),
-        ],
-        [
-          'a folder that another user can change',
-          'FILE_UNSAFE',
-          () => chmodSync(tree.file('src'), 0o777),
-          () => chmodSync(tree.file('src'), 0o755),
-        ],
-      ]
+        'a file that nobody signed',
+        'SOURCE_CHANGED',
+        () => writeFileSync(further, '{}'),
+        () => rmSync(further),
+      ],
+      [
+        'one bit of Node',
+        'NODE_CHANGED',
+        () => flipBit(tree.node, lastByte),
+        () => flipBit(tree.node, lastByte),
+      ],
+      [
+        'one bit of the manifest',
+        'MANIFEST_SIGNATURE_INVALID',
+        () => flipBit(manifest, 100),
+        () => flipBit(manifest, 100),
+      ],
+      ['another signature', 'MANIFEST_SIGNATURE_INVALID', ...edited(manifest, () => forged)],
+      ['no manifest', 'MANIFEST_MISSING', ...edited(manifest, () => undefined)],
+      [
+        'a file that another user can change',
+        'FILE_UNSAFE',
+        () => chmodSync(domain, 0o666),
+        () => chmodSync(domain, 0o644),
+      ],
+      [
+        'a folder that another user can change',
+        'FILE_UNSAFE',
+        () => chmodSync(tree.file('src'), 0o777),
+        () => chmodSync(tree.file('src'), 0o755),
+      ],
+    ]
+    const seen = new Set<string>()
     for (const [name, code, change, undo] of changes) {
-      if (name.includes('somebody else')) await makeRelease(tree.root, newKeys(), [], tree.node)
       change()
-      const launched = tree.launch()
-      assert.equal(await launched.ended, 77, `${name}: ${launched.errors}`)
-      assert.deepEqual(codes(launched), [code], `${name}: ${launched.errors}`)
-      assert.equal(await launched.said('launched'), undefined, name)
-      await undo()
+      const check = { root: tree.root, keys: tree.verifierKeys, node: tree.node, oursAlone: true }
+      await assert.rejects(checkRelease(check), { code }, name)
+      // The launcher itself, once for each code.
+      if (!seen.has(code)) {
+        const launched = tree.launch()
+        assert.equal(await launched.ended, 77, `${name}: ${launched.errors}`)
+        assert.deepEqual(codes(launched), [code], `${name}: ${launched.errors}`)
+        assert.equal(await launched.said('launched'), undefined, name)
+      }
+      seen.add(code)
+      undo()
     }
     await using launched = tree.launch()
     assert.equal((await launched.said('memory'))?.state, 'operational', launched.errors)
@@ -183,6 +178,25 @@ suite('launcher', () => {
     const refused = await launched.said('level')
     assert.match(JSON.stringify(refused), /not started again.*SOURCE_CHANGED/)
     flipBit(tree.file('release/hsm/domain.js'), 10)
+  })
+
+  test('by the TPM: the launcher alone asks it; when it refuses, the module waits for people', async () => {
+    await using tpm = await SoftwareTpm.start()
+    const place = tree.file('tpm')
+    const program = tree.file('src/launcher/seal-to-tpm.ts')
+    const sealed = spawnSync(tree.node, [program, place, `--tpm=${tpm.tcti}`], { encoding: 'utf8' })
+    assert.equal(sealed.status, 0, sealed.stderr)
+    const data = tree.file('tpm-data')
+    tree.makeData(data)
+    const seal = ['--seal=tpm', `--secret=${place}`, `--tpm=${tpm.tcti}`]
+    for (const more of [['--found'], []]) {
+      await using launched = tree.launchWith(seal, [data, ...more])
+      assert.equal((await launched.said('memory'))?.state, 'operational', launched.errors)
+    }
+    tpm.tool('pcrextend', `7:sha256=${'11'.repeat(32)}`)
+    await using launched = tree.launchWith(seal, [data])
+    assert.equal((await launched.said('state'))?.state, 'locked', launched.errors)
+    assert.deepEqual(codes(launched), ['TPM_POLICY_REFUSED'])
   })
 
   test('below level 3 the host checks the same before it starts a module, and warns without a manifest', async () => {
@@ -238,7 +252,10 @@ suite('launcher', () => {
   })
 })
 
-async function makeAgain(): Promise<void> {
-  await makeRelease(tree.root, tree.keys, [], tree.node)
-  assert(existsSync(path.join(tree.root, 'release/manifest')))
+/** A change of a file's bytes, undefined to remove it, and its undoing. */
+function edited(file: string, change: (bytes: Buffer) => string | undefined) {
+  const bytes = readFileSync(file)
+  const changed = change(bytes)
+  const edit = () => (changed === undefined ? rmSync(file) : writeFileSync(file, changed))
+  return [edit, () => writeFileSync(file, bytes)] as const
 }

@@ -62,11 +62,16 @@ export class Tree implements Disposable {
     writeFileSync(keys, `${text}${JSON.stringify(tree.verifierKeys)} as const\n`)
     copyFileSync(process.execPath, tree.node)
     chmodSync(tree.node, 0o755)
-    mkdirSync(tree.data, { mode: 0o700 })
-    chownSync(tree.data, hostUid, hostUid)
+    tree.makeData(tree.data)
     writeFileSync(tree.secretFile, `${passphrase}\n`, { mode: 0o600 })
     await makeRelease(root, tree.keys, [], tree.node)
     return tree
+  }
+
+  /** A data folder for the host's user. */
+  makeData(folder: string): void {
+    mkdirSync(folder, { mode: 0o700 })
+    chownSync(folder, hostUid, hostUid)
   }
 
   get verifierKeys(): VerifierKeys {
@@ -77,15 +82,19 @@ export class Tree implements Disposable {
     return path.join(this.root, name)
   }
 
+  /** With the passphrase, or what a TPM keeps. */
   launch(...hostArguments: readonly string[]): Launched {
+    const seal = ['--seal=passphrase', `--secret=${this.secretFile}`]
+    return this.launchWith(seal, [this.data, ...hostArguments])
+  }
+
+  launchWith(seal: readonly string[], hostArguments: readonly string[]): Launched {
     return new Launched(this.node, [
       this.file('src/launcher/main.ts'),
       `--module-user=${moduleUid}:${moduleUid}`,
       `--host-user=${hostUid}:${hostUid}`,
-      '--seal=passphrase',
-      `--secret=${this.secretFile}`,
+      ...seal,
       '--',
-      this.data,
       ...hostArguments,
     ])
   }
