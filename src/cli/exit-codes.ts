@@ -23,7 +23,7 @@ const meanings = {
   done: 'done; for verify: valid',
   refused: 'refused by the server, or failed',
   usage: 'the command was not understood',
-  notValid: 'verify, mac --check, share: not valid; record verify, attest verify: broken',
+  notValid: 'verify, mac --check, share, transcript: not valid; record, attest verify: broken',
   noInput: 'an input file is missing or cannot be read',
   unavailable: 'no server, no module, or too much to do; try again',
   internal: 'a bug: please report it',
@@ -52,6 +52,7 @@ const byCode: Readonly<Record<string, keyof typeof exitCodes>> = {
   SERVER_UNREACHABLE: 'unavailable',
   SHARE_INVALID: 'notValid',
   TOKEN_INVALID: 'accessDenied',
+  TRANSCRIPT_INVALID: 'notValid',
   USAGE: 'usage',
 }
 

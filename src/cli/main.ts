@@ -13,6 +13,7 @@ import { addBenchCommand } from './commands/bench.ts'
 import { addCustodianCommands } from './commands/custodian.ts'
 import { addEntropyCommand } from './commands/entropy.ts'
 import { addFileCommands } from './commands/files.ts'
+import { addFoundingCommands } from './commands/founding.ts'
 import { addIdentityCommands } from './commands/identities.ts'
 import { addKeyCommands } from './commands/keys.ts'
 import { addKeyEndCommands } from './commands/keys-end.ts'
@@ -55,8 +56,12 @@ function makeProgram(): Command {
   addCustodianCommands(program)
   addShareCommands(program)
   addAttestCommands(program)
-  addDomainStatementCommand(program.command('domain').summary('the security domain'))
   addEntropyCommand(program)
+  const domain = program
+    .command('domain')
+    .summary('found a security domain; what it says of itself')
+  addFoundingCommands(domain)
+  addDomainStatementCommand(domain)
   addBenchCommand(program)
   program.addHelpText('afterAll', ({ command }) =>
     command === program ? `\n${exitCodesText()}` : '\nExit codes: keyhold --help\n',

@@ -16,6 +16,7 @@ export const clientErrorCodes = [
   'INTERRUPTED',
   'RECORD_BROKEN',
   'SERVER_UNREACHABLE',
+  'TRANSCRIPT_INVALID',
 ] as const
 
 export type ClientErrorCode = (typeof clientErrorCodes)[number]

@@ -24,6 +24,7 @@ const commands = [
   'roles',
   'grants',
   'record',
+  'domain',
   'custodian',
   'share',
   'entropy',

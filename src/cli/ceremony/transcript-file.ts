@@ -1,0 +1,118 @@
+/** A transcript as a file: read strictly, signed by one more person, told to people. */
+
+import { createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:crypto'
+import * as z from 'zod'
+import { clientError } from '../../client/errors.ts'
+import { peopleMax } from '../../hsm/contract/domain-state.ts'
+import {
+  eventsMax,
+  isSignedBy,
+  participantMessage,
+  type Transcript,
+  transcriptBytesMax,
+  transcriptFormat,
+  type VerifiedTranscript,
+  verifyTranscript,
+} from '../../hsm/contract/transcript.ts'
+import { fields, time } from '../output.ts'
+import { readSmallFile } from '../small-file.ts'
+
+const doubleSignature = z.strictObject({ ed25519: z.string(), mlDsa65: z.string() })
+const signed = z.strictObject({ statement: z.string(), signature: doubleSignature })
+const transcriptFile = z.strictObject({
+  format: z.literal(transcriptFormat),
+  founding: signed,
+  domainState: signed,
+  events: z
+    .array(z.strictObject({ time: z.int().min(0), event: z.string(), name: z.string() }))
+    .max(eventsMax),
+  signatures: z.array(z.strictObject({ name: z.string(), signature: z.string() })).max(peopleMax),
+})
+
+export function encodeTranscript(transcript: Transcript): Buffer {
+  return Buffer.from(`${JSON.stringify(transcript, null, 2)}\n`)
+}
+
+/** @throws ClientError FILE_INVALID, FILE_NOT_READABLE, FILE_TOO_LARGE */
+export async function readTranscript(file: string): Promise<Transcript> {
+  const text = await readSmallFile(file, transcriptBytesMax)
+  try {
+    return transcriptFile.parse(JSON.parse(text.toString('utf8')))
+  } catch (cause) {
+    throw clientError('FILE_INVALID', `${file} is no transcript of a founding`, { cause })
+  }
+}
+
+/** @throws ClientError TRANSCRIPT_INVALID, with the reason */
+export function verified(transcript: Transcript): VerifiedTranscript {
+  const found = verifyTranscript(transcript)
+  if (typeof found !== 'string') return found
+  throw clientError('TRANSCRIPT_INVALID', `the transcript does not hold: ${found}`)
+}
+
+/**
+ * With the signature of this person, whose earlier one is replaced.
+ * @throws ClientError FILE_INVALID for a key that is none or somebody else's; TRANSCRIPT_INVALID
+ */
+export function signTranscript(
+  transcript: Transcript,
+  name: string,
+  privateKey: KeyObject,
+): Transcript {
+  const { domainState } = verified(transcript)
+  const person = domainState.people.find((known) => known.name === name)
+  if (!person) throw clientError('FILE_INVALID', `${name} is not one of the domain's people`)
+  const message = participantMessage(transcript)
+  const digest = person.credential.kind === 'p-256' ? 'sha256' : null
+  const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' })
+  if (spki.toString('base64') !== person.credential.publicKey) {
+    throw clientError('FILE_INVALID', `the key is not that of ${name}`)
+  }
+  const signature = sign(digest, message, privateKey)
+  if (!isSignedBy(person.credential, message, signature)) {
+    throw clientError('FILE_INVALID', `with the key of ${name} no transcript can be signed`)
+  }
+  const others = transcript.signatures.filter((other) => other.name !== name)
+  const own = { name, signature: signature.toString('base64') }
+  return { ...transcript, signatures: [...others, own] }
+}
+
+/** PEM, under a passphrase or not. @throws ClientError FILE_INVALID */
+export function parsePrivateKey(pem: Buffer, passphrase: Uint8Array | undefined): KeyObject {
+  try {
+    const secret = passphrase && { passphrase: Buffer.from(passphrase) }
+    return createPrivateKey({ key: pem, format: 'pem', ...secret })
+  } catch (cause) {
+    throw clientError('FILE_INVALID', 'the private key does not open', { cause })
+  }
+}
+
+/** For people. */
+export function describeTranscript(
+  { events }: Transcript,
+  { statement, domainState, signed, missing }: VerifiedTranscript,
+): string {
+  const { custodians, seals } = statement
+  const { level, people, rules, development } = domainState
+  const ruleTexts = Object.entries(rules).map(([name, { approvals }]) => `${name} ${approvals}`)
+  const rows: (readonly [string, unknown])[] = [
+    ['domain', development ? `${statement.domain}, for development` : statement.domain],
+    ['module', statement.module],
+    ['founded', time(statement.time)],
+    ['security level', level],
+    ['seals', seals.join(', ') || 'none: shares alone open the domain'],
+    ['people', people.map(({ name, roles }) => `${name} (${roles.join(', ')})`).join(', ')],
+    ['signatures needed', ruleTexts.join(', ') || 'for nothing'],
+    ['shares', custodians ? `${custodians.threshold} of ${custodians.shares.length}` : 'none'],
+    ...(custodians?.shares ?? []).map(
+      ({ index, name, protection, check }) =>
+        [`share ${index}`, `${name}, by ${protection}, check value ${check}`] as const,
+    ),
+    ...events.map(
+      ({ time: at, event, name }) => [time(at) ?? '', `${event} ${name}`.trim()] as const,
+    ),
+    ['signed by', ['the module', ...signed].join(', ')],
+    ['not signed by', missing.join(', ')],
+  ]
+  return fields(rows)
+}

@@ -1,0 +1,197 @@
+/** `keyhold domain found`, `sign-transcript` and `verify-transcript`: the founding ceremony. */
+
+import path from 'node:path'
+import type { Command } from 'commander'
+import { clientError } from '../../client/errors.ts'
+import { askPlan } from '../ceremony/ask-plan.ts'
+import { type AttendantFiles, atTerminal, forRehearsal, fromFiles } from '../ceremony/attendants.ts'
+import { type Attendants, conduct } from '../ceremony/conduct.ts'
+import { CeremonyFolder } from '../ceremony/folder.ts'
+import { startFoundingModule } from '../ceremony/module-process.ts'
+import { type CeremonyPlan, readPlan } from '../ceremony/plan.ts'
+import { askYes, assertTerminal, show } from '../ceremony/questions.ts'
+import { RehearsalFolder } from '../ceremony/rehearsal.ts'
+import {
+  describeTranscript,
+  encodeTranscript,
+  parsePrivateKey,
+  readTranscript,
+  signTranscript,
+  verified,
+} from '../ceremony/transcript-file.ts'
+import { exitCodes } from '../exit-codes.ts'
+import { pair } from '../options.ts'
+import { type PassphraseOptions, passphraseFileOption, readPassphrase } from '../passphrase.ts'
+import { action, type Session } from '../session.ts'
+import { readPrivateFile, writeWhole } from '../small-file.ts'
+
+const privateKeyBytesMax = 16 * 1024
+
+/** Beneath `keyhold domain`. */
+export function addFoundingCommands(domain: Command): void {
+  addFoundCommand(domain)
+  addSignCommand(domain)
+  addVerifyCommand(domain)
+}
+
+interface FoundOptions extends AttendantFiles {
+  readonly from?: string
+  readonly ceremony: string
+  readonly rehearse?: boolean
+}
+
+function addFoundCommand(domain: Command): void {
+  domain
+    .command('found')
+    .summary('the founding ceremony')
+    .description(
+      'Asks for security level, custodians, people and quorum rules, or reads them from a file; founds the ' +
+        'domain in the data folder; writes a share for each custodian and the transcript. Run it again to go ' +
+        'on where it stopped. docs/ceremony.md has the whole course.',
+    )
+    .option('--from <file>', 'what to do, as ceremony.json; nothing is asked then')
+    .option('--ceremony <folder>', 'where shares and transcript are to be', 'keyhold-ceremony')
+    .option('--rehearse', 'try it out with a scratch module; touches nothing')
+    .option('--passphrase-file <path>', 'of the seal')
+    .option('--custodian-passphrase <name=path>', 'of a custodian; several times', pair)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  keyhold domain found --rehearse\n  keyhold domain found --data /var/lib/keyhold\n' +
+        '  keyhold domain found --from ceremony.json --passphrase-file seal.txt',
+    )
+    .action(
+      action<FoundOptions>(async (session, { options }) => {
+        if (options.rehearse) return rehearse(session, options)
+        const data = path.resolve(session.folder)
+        const attendants = attendantsOf(session, options)
+        const folder = await openCeremony(path.resolve(options.ceremony), data, options)
+        await conduct(folder, startFoundingModule, attendants)
+        await tell(session, folder, data)
+      }),
+    )
+}
+
+function attendantsOf({ output }: Session, options: FoundOptions): Attendants {
+  const say = (text: string) => output.note(text)
+  if (options.from !== undefined) return fromFiles(options, say)
+  assertTerminal('use --from ceremony.json')
+  return atTerminal(options, say)
+}
+
+/** The one that was begun, or a new one. */
+async function openCeremony(
+  place: string,
+  data: string,
+  options: FoundOptions,
+): Promise<CeremonyFolder> {
+  const begun = await CeremonyFolder.open(place)
+  if (begun && begun.state.data !== data) {
+    const message = `the ceremony in ${place} is for ${begun.state.data}; name another --ceremony folder`
+    throw clientError('FILE_EXISTS', message)
+  }
+  return begun ?? CeremonyFolder.begin(place, await planOf(options), data)
+}
+
+async function planOf({ from }: FoundOptions): Promise<CeremonyPlan> {
+  if (from !== undefined) return readPlan(from)
+  assertTerminal('use --from ceremony.json')
+  const plan = await askPlan()
+  show(JSON.stringify(plan, null, 2), 'What is going to be founded')
+  if (await askYes('Found it like this?')) return plan
+  throw clientError('INTERRUPTED', 'nothing was founded')
+}
+
+async function tell({ output }: Session, folder: CeremonyFolder, data: string): Promise<void> {
+  const transcript = await readTranscript(folder.transcriptFile)
+  const found = verified(transcript)
+  const shares = folder.shareFiles
+  const next = [
+    '',
+    `Transcript: ${folder.transcriptFile}`,
+    ...found.missing.map(
+      (name) =>
+        `  keyhold domain sign-transcript ${folder.transcriptFile} --as "${name}" --key FILE`,
+    ),
+  ]
+  const { domain } = found.statement
+  const value = { domain, data, shares, transcript: folder.transcriptFile, missing: found.missing }
+  output.result(value, [describeTranscript(transcript, found), ...next].join('\n'))
+}
+
+/** The same course with a scratch module; everything is gone afterwards. */
+async function rehearse(session: Session, options: FoundOptions): Promise<void> {
+  const { output } = session
+  using place = new RehearsalFolder()
+  const plan = await planOf(options)
+  const say = (text: string) => output.note(text)
+  say('REHEARSAL: a scratch module founds a domain that is thrown away. Nothing else is touched.')
+  const attendants = options.from === undefined ? atTerminal(options, say) : forRehearsal(say)
+  const folder = await CeremonyFolder.begin(place.ceremony, plan, place.data)
+  await conduct(folder, startFoundingModule, attendants)
+  const transcript = await readTranscript(folder.transcriptFile)
+  const found = verified(transcript)
+  const text = `${describeTranscript(transcript, found)}\n\nRehearsed. The domain and its shares are gone.`
+  output.result({ rehearsed: true, plan, signed: found.signed, missing: found.missing }, text)
+}
+
+interface SignOptions extends PassphraseOptions {
+  readonly as: string
+  readonly key: string
+  readonly yes?: boolean
+}
+
+function addSignCommand(domain: Command): void {
+  domain
+    .command('sign-transcript')
+    .argument('<file>', 'the transcript; gets the signature')
+    .summary('sign the transcript as one of the people of the domain')
+    .description('Checks the transcript, shows it, and signs what it says with your own key.')
+    .requiredOption('--as <name>', 'your name in the domain')
+    .requiredOption('--key <path>', 'your private key, PEM')
+    .option(...passphraseFileOption)
+    .option('--yes', 'sign without asking')
+    .action(
+      action<SignOptions>(async ({ output }, { args: [file = ''], options }) => {
+        const transcript = await readTranscript(file)
+        if (!options.yes) {
+          assertTerminal('use --yes')
+          output.note(describeTranscript(transcript, verified(transcript)))
+          const isSure = await askYes(`Sign this as ${options.as}?`, false)
+          if (!isSure) throw clientError('INTERRUPTED', 'nothing was signed')
+        }
+        const pem = await readPrivateFile(options.key, privateKeyBytesMax)
+        const key = parsePrivateKey(pem, await passphraseOf(pem, options))
+        const signed = signTranscript(transcript, options.as, key)
+        await writeWhole(file, encodeTranscript(signed), { force: true, mode: 0o644 })
+        const { missing } = verified(signed)
+        const rest = missing.length === 0 ? 'everybody has' : `not yet: ${missing.join(', ')}`
+        output.result({ signed: options.as, missing }, `signed by ${options.as}; ${rest}`)
+      }),
+    )
+}
+
+/** Of a key that is under one. */
+async function passphraseOf(pem: Buffer, options: SignOptions): Promise<Uint8Array | undefined> {
+  const isEncrypted = pem.includes('ENCRYPTED')
+  return isEncrypted ? readPassphrase(options, { isNew: false }) : undefined
+}
+
+function addVerifyCommand(domain: Command): void {
+  domain
+    .command('verify-transcript')
+    .argument('<file>', 'the transcript')
+    .summary('check a transcript: needs nothing but the file')
+    .option('--everybody', 'not valid unless all people of the domain have signed')
+    .action(
+      action<{ everybody?: boolean }>(
+        async ({ output, exitWith }, { args: [file = ''], options }) => {
+          const transcript = await readTranscript(file)
+          const found = verified(transcript)
+          const { statement, signed, missing } = found
+          if (options.everybody && missing.length > 0) exitWith(exitCodes.notValid)
+          const value = { valid: true, statement, events: transcript.events, signed, missing }
+          output.result(value, describeTranscript(transcript, found))
+        },
+      ),
+    )
+}
