@@ -8,12 +8,15 @@ import type { Call, Commands } from '../hsm/contract/commands.ts'
 import { DataFolder } from './data-folder.ts'
 import { explained, HostError } from './errors.ts'
 import { ModuleFiles } from './module-files.ts'
-import type { HostLogEntry } from './options.ts'
+import type { HostLogEntry, HostOptions } from './options.ts'
 import { Session } from './session.ts'
+import { startOwnModule } from './start-own-module.ts'
 import { type Answer, ask, hostClaim, type ReadyModule } from './start-up.ts'
 
 export interface FoundingOptions {
   readonly folder: string
+  /** Checked before the module is started, where it is one (`HostOptions.release`). */
+  readonly release?: HostOptions['release']
   readonly log: (entry: HostLogEntry) => void
 }
 
@@ -39,7 +42,7 @@ export class FoundingHost implements AsyncDisposable {
   }
 
   /** @throws HostError FOLDER_… also for a folder that has a domain; MODULE_ENDED */
-  static async open({ folder: place, log }: FoundingOptions): Promise<FoundingHost> {
+  static async open({ folder: place, release, log }: FoundingOptions): Promise<FoundingHost> {
     await using owned = new AsyncDisposableStack()
     const options = { development: false, foundIfEmpty: true }
     const folder = owned.use(await DataFolder.open(place, options))
@@ -54,7 +57,8 @@ export class FoundingHost implements AsyncDisposable {
       recovered: () => undefined,
     })
     owned.defer(() => files.close())
-    const session = new Session(files, undefined, () => undefined)
+    const process = await startOwnModule({ release, log })()
+    const session = new Session(files, process, () => undefined)
     owned.defer(async () => {
       await session.process.stop()
     })

@@ -12,7 +12,13 @@ import * as z from 'zod'
 import { messageOf } from '../host/errors.ts'
 import { FoundingHost } from '../host/founding.ts'
 import { decodeList } from '../hsm/contract/share.ts'
+import { releaseKeys } from '../launcher/release-keys.ts'
 
+const release = {
+  root: path.join(import.meta.dirname, '../..'),
+  keys: releaseKeys,
+  node: process.execPath,
+}
 const lineCharactersMax = 1024 * 1024
 
 const bytes = z.codec(z.base64(), z.instanceof(Uint8Array), {
@@ -32,7 +38,7 @@ type FoundArguments = Parameters<FoundingHost['found']>[0]
 
 async function conduct(folder: string): Promise<void> {
   const log = (entry: object) => process.stderr.write(`${JSON.stringify(entry)}\n`)
-  await using host = await FoundingHost.open({ folder, log })
+  await using host = await FoundingHost.open({ folder, release, log })
   answer({ transportKey: host.transportKey.toBase64() })
   let seal: 'passphrase' | undefined
   for await (const line of createInterface({ input: process.stdin })) {
