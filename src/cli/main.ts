@@ -10,7 +10,9 @@ import { addAccessCommands } from './commands/access.ts'
 import { addAliasCommands } from './commands/aliases.ts'
 import { addAttestCommands, addDomainStatementCommand } from './commands/attest.ts'
 import { addBenchCommand } from './commands/bench.ts'
+import { addCertificateCommands } from './commands/certificate.ts'
 import { addCustodianCommands } from './commands/custodian.ts'
+import { addDomainCommands } from './commands/domain.ts'
 import { addEntropyCommand } from './commands/entropy.ts'
 import { addFileCommands } from './commands/files.ts'
 import { addFoundingCommands } from './commands/founding.ts'
@@ -59,9 +61,11 @@ function makeProgram(): Command {
   addEntropyCommand(program)
   const domain = program
     .command('domain')
-    .summary('found a security domain; what it says of itself')
+    .summary('found a security domain, renew its keys; what it says of itself')
   addFoundingCommands(domain)
   addDomainStatementCommand(domain)
+  addDomainCommands(domain)
+  addCertificateCommands(program)
   addBenchCommand(program)
   program.addHelpText('afterAll', ({ command }) =>
     command === program ? `\n${exitCodesText()}` : '\nExit codes: keyhold --help\n',

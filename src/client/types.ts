@@ -246,6 +246,7 @@ export type ErrorCode =
   | 'PRECONDITION_REQUIRED'
   | 'RECORD_INVALID'
   | 'RECORD_NOT_STORED'
+  | 'REWRAP_UNFINISHED'
   | 'REQUEST_INVALID'
   | 'REQUEST_TIMED_OUT'
   | 'ROUTE_NOT_FOUND'
@@ -438,6 +439,8 @@ export type ModuleStatus = {
   readonly development: boolean
   readonly level: number
   readonly epoch: number
+  readonly kek: number
+  readonly rewrapping: boolean
   readonly loadedKeys: number
   readonly floorEntries: number
   readonly recordSize: number
@@ -515,6 +518,22 @@ export type RoleAssignment = {
   readonly identity: string
   readonly roles: readonly Role[]
   readonly etag: string
+}
+
+export type Rotation = {
+  readonly kind: 'kek' | 'shred'
+  readonly phase: 'begun' | 'rewrap' | 'retire' | 'done'
+  readonly epoch: number
+  readonly kek: number
+  readonly total: number
+  readonly left: number
+  readonly started: number
+  readonly ended: number
+  readonly failed: readonly {
+    readonly key: string
+    readonly version: number
+    readonly code: ErrorCode
+  }[]
 }
 
 export type SignRequest = {
@@ -822,6 +841,14 @@ export interface Api {
     readonly request: { readonly path: { readonly namespace: string; readonly identity: string } }
     readonly answer: RoleAssignment
   }
+  getRotation: {
+    readonly request: object
+    readonly answer: { readonly rotation?: Rotation | undefined }
+  }
+  getShredCertificate: {
+    readonly request: { readonly path: { readonly epoch: string } }
+    readonly answer: { readonly certificate: Uint8Array }
+  }
   getStatus: {
     readonly request: object
     readonly answer: {
@@ -953,9 +980,17 @@ export interface Api {
     }
     readonly answer: Identity
   }
+  retireKek: {
+    readonly request: { readonly body: { readonly approvals?: Uint8Array | undefined } }
+    readonly answer: Rotation
+  }
   revokeToken: {
     readonly request: { readonly path: { readonly identity: string; readonly token: string } }
     readonly answer: undefined
+  }
+  rotateKek: {
+    readonly request: { readonly body: { readonly approvals?: Uint8Array | undefined } }
+    readonly answer: Rotation
   }
   rotateKey: {
     readonly request: { readonly path: { readonly namespace: string; readonly key: string } }
@@ -981,6 +1016,26 @@ export interface Api {
       readonly body: { readonly roles: readonly Role[] }
     }
     readonly answer: RoleAssignment
+  }
+  shredEpoch: {
+    readonly request: {
+      readonly body: {
+        readonly confirm: string
+        readonly sealed?: Uint8Array | undefined
+        readonly custodians?:
+          | {
+              readonly threshold: number
+              readonly people: readonly (
+                | { readonly name: string; readonly kind: 'key'; readonly publicKey: string }
+                | { readonly name: string; readonly kind: 'passphrase' }
+              )[]
+            }
+          | undefined
+        readonly passphrases?: Uint8Array | undefined
+        readonly approvals?: Uint8Array | undefined
+      }
+    }
+    readonly answer: { readonly rotation: Rotation; readonly shares?: Uint8Array | undefined }
   }
   sign: {
     readonly request: {

@@ -9,12 +9,12 @@ import path from 'node:path'
 import type { Call, Claim, CommandName, Outcome } from '../hsm/contract/commands.ts'
 import { DataFolder } from './data-folder.ts'
 import { explained, HostError, isHostError, messageOf, noSecret } from './errors.ts'
-import { EventFile, type HostEvent } from './events.ts'
+import { EventFile } from './events.ts'
 import { Gate } from './gate.ts'
 import { ModuleFiles } from './module-files.ts'
 import type { ModuleEnd, StartModule } from './module-process.ts'
 import { newDomain, openDomain, type Place, secretFor } from './open-domain.ts'
-import type { HostOptions, HostStatus } from './options.ts'
+import type { EpochRequest, HostOptions, HostStatus } from './options.ts'
 import type { HeadPage, LeafPage } from './record-files.ts'
 import { RestartLimit } from './restart-limit.ts'
 import { Seals } from './seals.ts'
@@ -24,6 +24,7 @@ import { Session } from './session.ts'
 import { takeSnapshot } from './snapshot.ts'
 import { startOwnModule } from './start-own-module.ts'
 import { type Answer, answerOf, ask, call, hostClaim, sealSecret } from './start-up.ts'
+import { type EpochResult, type EpochTurn, epochTurn, turnEpoch } from './turn-epoch.ts'
 
 /**
  * @throws HostError FOLDER_…, SEAL_MISSING, MODULE_UNAVAILABLE, STORAGE_FAILED
@@ -43,10 +44,11 @@ export async function openHost(options: HostOptions): Promise<Host> {
 export class Host implements AsyncDisposable {
   /** What opens the domain, side by side. */
   readonly seals: Seals
+  /** What happened to the module's process, for who looks for the cause later. */
+  readonly events: EventFile
   readonly #options: HostOptions
   readonly #folder: DataFolder
   readonly #files: ModuleFiles
-  readonly #events: EventFile
   readonly #gate: Gate
   readonly #listeners: ((generation: number) => void)[] = []
   readonly #signalListeners: ((event: SensorEvent) => void)[] = []
@@ -59,6 +61,7 @@ export class Host implements AsyncDisposable {
   #locked = false
   #comingBack: Promise<void> | undefined
   #snapshot: Promise<void> | undefined
+  #turning: Promise<EpochResult> | undefined
 
   private constructor(options: HostOptions, folder: DataFolder, files: ModuleFiles) {
     this.#options = options
@@ -67,12 +70,12 @@ export class Host implements AsyncDisposable {
     this.#recordSize = files.record.size
     this.#gate = new Gate(() => files.commit.failure)
     this.#startModule = options.startModule ?? startOwnModule(options)
-    this.#events = new EventFile(
+    this.events = new EventFile(
       path.join(folder.path, 'host.events'),
       () => new Date(),
       (error) => options.log({ level: 'warn', message: `host.events: ${messageOf(error)}` }),
     )
-    this.seals = new Seals(this, folder.path, (event, members) => this.#events.add(event, members))
+    this.seals = new Seals(this, folder.path, (event, members) => this.events.add(event, members))
   }
 
   get #place(): Place {
@@ -91,13 +94,13 @@ export class Host implements AsyncDisposable {
     })
     const host = new Host(options, folder, files)
     try {
-      host.#events.add('host opened', { pid: process.pid })
+      host.events.add('host opened', { pid: process.pid })
       await host.#bringUp()
       return host
     } catch (error) {
       host.#gate.close('closed')
       await host.#files.close()
-      await host.#events.settled()
+      await host.events.settled()
       throw error
     }
   }
@@ -120,11 +123,6 @@ export class Host implements AsyncDisposable {
   /** Called with each sign of tampering that comes without a sensor (sensors/signals.ts). */
   onSignal(listener: (event: SensorEvent) => void): void {
     this.#signalListeners.push(listener)
-  }
-
-  /** Into host.events, for who looks for the cause later. */
-  note(event: string, members: Readonly<Record<string, unknown>>): void {
-    this.#events.add(event, members)
   }
 
   status(): HostStatus {
@@ -165,6 +163,27 @@ export class Host implements AsyncDisposable {
     return ready.transportKey
   }
 
+  /**
+   * The next epoch of the domain: new root key, seal and sealed state. Calls wait meanwhile.
+   * @throws HsmError what the module refuses; HostError MODULE_UNAVAILABLE, MODULE_ENDED, STORAGE_FAILED
+   */
+  async renewEpoch(claim: Claim, request: EpochRequest): Promise<EpochResult> {
+    const session = this.#session
+    if (!session || !this.#gate.door) throw this.#gate.unavailable()
+    const transportKey = await this.transportPublicKey()
+    const turn = await epochTurn(this.#options, transportKey, request)
+    this.#gate.leave()
+    this.#turning = this.#turn(session, claim, turn).finally(() => {
+      this.#turning = undefined
+      const isHere = this.#session === session && this.#gate.state === 'restarting'
+      if (isHere) this.#gate.open(session.door)
+    })
+    const result = await this.#turning
+    await turn.kept()
+    this.events.add('epoch turned', { ...result })
+    return result
+  }
+
   /** The signed note of the record as it is now, durable. */
   async signHead(claim: Claim): Promise<string> {
     const { parts } = await this.run(claim, call('signHead', {}, {}))
@@ -179,11 +198,6 @@ export class Host implements AsyncDisposable {
   /** At most `limit` (1 to 1,000) signed heads from this number on. */
   readHeads(from: number, limit: number): Promise<HeadPage> {
     return this.#files.record.readHeads(from, limit)
-  }
-
-  /** The last events of host.events, oldest first. */
-  events(limit: number): Promise<HostEvent[]> {
-    return this.#events.read(limit)
   }
 
   /**
@@ -237,11 +251,12 @@ export class Host implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#gate.state === 'closed') return
     this.#gate.close('closed')
+    await this.#turning?.catch(() => undefined)
     await this.#session?.process.stop()
     await this.#comingBack
     await this.#snapshot
     await this.#files.close()
-    await this.#events.settled()
+    await this.events.settled()
     this.#folder[Symbol.dispose]()
   }
 
@@ -250,6 +265,7 @@ export class Host implements AsyncDisposable {
    * the process is gone again.
    */
   async #bringUp(): Promise<void> {
+    await this.#turning?.catch(() => undefined)
     await this.#files.commit.idle()
     const started = await this.#startModule()
     if (this.#gate.state === 'closed') {
@@ -259,7 +275,7 @@ export class Host implements AsyncDisposable {
     const session: Session = new Session(this.#files, started, () => this.#leave(session))
     this.#session = session
     void session.ended.then((end) => this.#ended(session, end))
-    this.#events.add('module started', { pid: session.process.pid })
+    this.events.add('module started', { pid: session.process.pid })
     try {
       const ready = await session.prepare(this.#files)
       const isFounded = this.#folder.domain !== undefined
@@ -270,13 +286,19 @@ export class Host implements AsyncDisposable {
         return
       }
       if (isFounded) await openDomain(session, this.#place, hostClaim, fed)
-      else this.#events.add('domain founded', { ...(await newDomain(session, this.#place, fed)) })
+      else this.events.add('domain founded', { ...(await newDomain(session, this.#place, fed)) })
     } catch (error) {
       session.process.kill()
       const { output } = await session.ended
       throw explained(error, session.broken || output)
     }
     this.#operational(session)
+  }
+
+  /** When nothing is under way any more. */
+  async #turn(session: Session, claim: Claim, request: EpochTurn): Promise<EpochResult> {
+    await this.#snapshot
+    return turnEpoch(session, this.#files, claim, request)
   }
 
   #stayLocked(session: Session): void {
@@ -300,7 +322,7 @@ export class Host implements AsyncDisposable {
 
   #ended(session: Session, end: ModuleEnd): void {
     const reason = session.broken
-    this.#events.add('module ended', { pid: session.process.pid, ...end, reason })
+    this.events.add('module ended', { pid: session.process.pid, ...end, reason })
     if (this.#session === session) this.#session = undefined
     if (this.#gate.state === 'closed' || (!session.served && end.kind === 'asked')) return
     const level = end.kind === 'wall' ? 'error' : 'warn'
@@ -341,7 +363,7 @@ export class Host implements AsyncDisposable {
   #giveUp(reason: string): void {
     if (this.#gate.state === 'closed') return
     this.#gate.close('unavailable', reason)
-    this.#events.add('module given up', { reason })
+    this.events.add('module given up', { reason })
     this.#options.log({ level: 'error', message: `the module is not started again: ${reason}` })
   }
 

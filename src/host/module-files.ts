@@ -10,6 +10,13 @@ import { hashBytes } from '../hsm/contract/merkle.ts'
 import { type AppendFile, type DiskCalls, disk } from './append-file.ts'
 import { Commit, type CommitOptions } from './commit.ts'
 import type { Arrived } from './door-client.ts'
+import {
+  moduleFolder,
+  type NextEpochFiles,
+  recoverEpoch,
+  takeUpNextEpoch,
+  writeNextEpoch,
+} from './epoch-files.ts'
 import { HostError } from './errors.ts'
 import { RecordFiles } from './record-files.ts'
 import { readSeal, StateFiles, writeSeal } from './state-files.ts'
@@ -24,6 +31,8 @@ export interface ModuleFilesOptions extends CommitOptions {
 export class ModuleFiles {
   readonly record: RecordFiles
   readonly commit: Commit
+  /** The data folder, and the module's in it. */
+  readonly #dataFolder: string
   readonly #folder: string
   readonly #calls: DiskCalls
   #state: StateFiles | undefined
@@ -36,7 +45,8 @@ export class ModuleFiles {
     record: RecordFiles,
     state: StateFiles | undefined,
   ) {
-    this.#folder = path.join(options.folder, 'module')
+    this.#dataFolder = options.folder
+    this.#folder = path.join(options.folder, moduleFolder)
     this.#calls = options.calls ?? disk
     this.record = record
     this.#useState(state)
@@ -46,10 +56,11 @@ export class ModuleFiles {
   /** @throws HostError FOLDER_TORN */
   static async open(options: ModuleFilesOptions): Promise<ModuleFiles> {
     const storage = { calls: options.calls ?? disk, now: new Date() }
+    if (options.founded) await recoverEpoch(options.folder)
     const record = await RecordFiles.open(path.join(options.folder, 'record'), storage)
     try {
       const state = options.founded
-        ? await StateFiles.open(path.join(options.folder, 'module'), storage)
+        ? await StateFiles.open(path.join(options.folder, moduleFolder), storage)
         : undefined
       return new ModuleFiles(options, record, state)
     } catch (error) {
@@ -108,6 +119,20 @@ export class ModuleFiles {
 
   async foundState(snapshot: Uint8Array): Promise<void> {
     this.#useState(await StateFiles.create(this.#folder, 1, [snapshot], this.#storage()))
+  }
+
+  /** Seals and state of the next epoch, beside those in force. */
+  async writeEpoch(next: NextEpochFiles): Promise<void> {
+    await writeNextEpoch(this.#dataFolder, next)
+  }
+
+  /** In place of those in force, which are gone then; nothing may arrive meanwhile. */
+  async takeUpEpoch(): Promise<void> {
+    await this.commit.idle()
+    const before = this.#state
+    await takeUpNextEpoch(this.#dataFolder)
+    this.#useState(await StateFiles.open(this.#folder, this.#storage()))
+    await before?.close()
   }
 
   async writeSeal(kind: Parameters<typeof writeSeal>[1], seal: Uint8Array): Promise<void> {

@@ -2,6 +2,7 @@
  * What a host is told when it is opened, and what it says of itself.
  */
 
+import type { Commands } from '../hsm/contract/commands.ts'
 import type { SealKind } from '../hsm/contract/domain-commands.ts'
 import type { SecurityLevel } from '../hsm/contract/domain-state.ts'
 import type { ReleaseOptions } from '../launcher/release.ts'
@@ -12,6 +13,26 @@ export interface HostLogEntry {
   readonly level: 'info' | 'warn' | 'error'
   readonly message: string
   readonly [member: string]: unknown
+}
+
+export interface NewSecret {
+  readonly secret: Uint8Array
+  readonly files: Readonly<Record<string, Uint8Array>>
+  readonly kept: () => Promise<void>
+}
+
+/** What a new epoch is asked for with. */
+export interface EpochRequest {
+  /**
+   * The secret of the new seal, sealed to the module's transport key; none where the host makes it, or
+   * where custodians alone open the domain.
+   */
+  readonly sealed?: Uint8Array | undefined
+  /** Of the new root; without them it is not split. Their passphrases, sealed as `found` takes them. */
+  readonly custodians?: Commands['beginEpoch']['arguments']['custodians']
+  readonly passphrases?: Uint8Array | undefined
+  /** Where the rules of the domain want them. */
+  readonly approvals?: Uint8Array | undefined
 }
 
 export interface HostOptions {
@@ -25,6 +46,11 @@ export interface HostOptions {
    * leaves the module locked.
    */
   readonly secret: () => Promise<Uint8Array | null>
+  /**
+   * A new secret for the seal of a new epoch, where nobody brings one: in development it lies in files
+   * beside the seal. `kept` is called when the new epoch is in force.
+   */
+  readonly newSecret?: () => Promise<NewSecret>
   /** Founds a domain when the folder is new; without it a new folder is FOLDER_EMPTY. */
   readonly foundIfEmpty?: boolean
   readonly log: (entry: HostLogEntry) => void

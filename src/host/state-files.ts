@@ -191,7 +191,7 @@ export async function readSeal(folder: string, kind: SealKind): Promise<Buffer> 
   )
 }
 
-function snapshotFile(folder: string, generation: number): string {
+export function snapshotFile(folder: string, generation: number): string {
   return path.join(folder, `snapshot.${generation}`)
 }
 

@@ -9,6 +9,7 @@ import { approvalsPart } from './approvals.ts'
 import * as attest from './commands/attest.ts'
 import * as domain from './commands/domain.ts'
 import * as entropy from './commands/entropy.ts'
+import * as epochs from './commands/epochs.ts'
 import * as founding from './commands/found.ts'
 import * as keys from './commands/keys.ts'
 import * as life from './commands/life.ts'
@@ -49,6 +50,13 @@ export const commands: { readonly [N in CommandName]: Row<N> } = {
   attest: attest.attest,
   attestKey: attest.attestKey,
   getDomainStatement: attest.getDomainStatement,
+  beginEpoch: epochs.beginEpoch,
+  takeEpochSnapshot: epochs.takeEpochSnapshot,
+  commitEpoch: epochs.commitEpoch,
+  abortEpoch: epochs.abortEpoch,
+  rotateKek: epochs.rotateKek,
+  rewrapKey: epochs.rewrapKey,
+  retireKek: epochs.retireKek,
   generateKey: keys.generateKey,
   importKey: keys.importKey,
   loadKey: keys.loadKey,
@@ -126,8 +134,9 @@ const codeOfState: Readonly<Partial<Record<ModuleState, HsmErrorCode>>> = {
   tampered: 'MODULE_TAMPERED',
 }
 
-function assertState(module: Module, { name, states }: AnyRow): void {
+function assertState(module: Module, { name, states, whileTurning }: AnyRow): void {
   const { state } = module
+  if (module.next && !whileTurning) throw new HsmError('MODULE_BUSY', 'an epoch is being turned')
   if (states.includes(state) && !module.isLocking && !module.tamper.isZeroised) return
   const code = codeOfState[state] ?? 'MODULE_STATE_INVALID'
   throw new HsmError(code, `${name} is not available while the module is ${state}`)

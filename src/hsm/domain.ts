@@ -1,12 +1,14 @@
 /**
- * What makes a module a member of a security domain: the domain root key, the key-encryption key of the
- * epoch, and the keys that are this module's own (design section 4). The root key is what a seal opens;
- * from it come, by HKDF-SHA-256 (RFC 5869), the key that seals this module's state and the key that
- * wraps the KEK. The module's own keys are random and live in the sealed state: identity (Ed25519 and
- * ML-DSA-65), record key, arguments key. Whether the domain is for development is part of the same
- * bytes, so that it stays so for ever (invariant 10). Disposing overwrites every secret.
+ * What makes a module a member of a security domain: the secrets of the epoch (epoch-keys.ts), and the
+ * keys that are this module's own (design section 4). The root key is what a seal opens; from it come, by
+ * HKDF-SHA-256 (RFC 5869), the key that seals this module's state and those that seal KEK and backup key.
+ * The module's own keys are random and live in the sealed state: identity (Ed25519 and ML-DSA-65), record
+ * key, arguments key. Whether the domain is for development is part of the same bytes, so that it stays
+ * so for ever (invariant 10). Disposing overwrites every secret.
  *
- *   flags (1) || epoch (4) || sealed KEK (72) || record key (32) || arguments key (32)
+ * A domain does not change: what renews its keys makes another one, which takes its place.
+ *
+ *   flags (1) || secrets of the epoch (232) || record key (32) || arguments key (32)
  *     || Ed25519 private key (32) || ML-DSA-65 seed (32)
  */
 
@@ -15,7 +17,6 @@ import {
   createHmac,
   createPrivateKey,
   createPublicKey,
-  hkdfSync,
   type KeyObject,
   sign,
   verify,
@@ -28,19 +29,25 @@ import {
 } from './contract/double-signature.ts'
 import { HsmError } from './contract/errors.ts'
 import { type KeyId, keyIdBytes } from './contract/keys.ts'
+import {
+  derive,
+  EpochKeys,
+  encodedHoldsKekBefore,
+  epochKeysBytes,
+  type KekName,
+} from './epoch-keys.ts'
 import { onThreadPool } from './primitives/implementation.ts'
 import { randomBytes } from './random.ts'
-import { SealingKey, sealingOverheadBytes } from './sealing.ts'
 import { Secret } from './secret.ts'
 
 export const domainIdBytes = 16
 export const moduleIdBytes = 16
 const keyBytes = 32
-const sealedKekBytes = keyBytes + sealingOverheadBytes
 const flagDevelopment = 1
+const ownStart = 1 + epochKeysBytes
 
 /** Length of what encode() gives. */
-const domainBytes = 1 + 4 + sealedKekBytes + 4 * keyBytes
+const domainBytes = ownStart + 4 * keyBytes
 
 /** Who the module is; both ids are random and stand in the clear in what the module seals. */
 export interface ModuleIds {
@@ -48,23 +55,14 @@ export interface ModuleIds {
   readonly moduleId: Buffer
 }
 
-interface Keys {
-  readonly root: Secret
-  readonly kek: Secret
-  readonly sealedKek: Buffer
-  readonly recordKey: Secret
-  readonly argumentsKey: Secret
-  readonly ed25519: Secret
-  readonly mlDsa: Secret
-}
+/** The module's own keys, in the order in which they are encoded. */
+const ownNames = ['recordKey', 'argumentsKey', 'ed25519', 'mlDsa'] as const
+type OwnKeys = Readonly<Record<(typeof ownNames)[number], Secret>>
 
 export class Domain implements Disposable {
   readonly domainId: Buffer
   readonly moduleId: Buffer
   readonly development: boolean
-  readonly epoch: number
-  /** The domain root key; only sealing it under a further secret asks for it. */
-  readonly root: Secret
   /** Chains the groups of the record. */
   readonly recordKey: Secret
   /** Makes the digests of arguments, so that nobody else can guess at one. */
@@ -75,46 +73,29 @@ export class Domain implements Disposable {
   readonly identityPublicKey: Buffer
   /** ML-DSA-65, 1952 bytes. */
   readonly mlDsaPublicKey: Buffer
-  readonly #keys: Keys
+  readonly #epochKeys: EpochKeys
+  readonly #own: OwnKeys
   #identityKey: KeyObject | undefined
 
-  private constructor(ids: ModuleIds, kind: { development: boolean; epoch: number }, keys: Keys) {
+  private constructor(ids: ModuleIds, development: boolean, epochKeys: EpochKeys, own: OwnKeys) {
     this.domainId = ids.domainId
     this.moduleId = ids.moduleId
-    this.development = kind.development
-    this.epoch = kind.epoch
-    this.root = keys.root
-    this.recordKey = keys.recordKey
-    this.argumentsKey = keys.argumentsKey
-    this.stateKey = deriveStateKey(keys.root, ids)
-    this.#keys = keys
-    this.#identityKey = keys.ed25519.expose(ed25519Key)
+    this.development = development
+    this.recordKey = own.recordKey
+    this.argumentsKey = own.argumentsKey
+    this.stateKey = deriveStateKey(epochKeys.root, ids)
+    this.#epochKeys = epochKeys
+    this.#own = own
+    this.#identityKey = own.ed25519.expose(ed25519Key)
     this.identityPublicKey = rawPublicKey(this.#identityKey)
-    this.mlDsaPublicKey = rawPublicKey(keys.mlDsa.expose(mlDsaKey))
+    this.mlDsaPublicKey = rawPublicKey(own.mlDsa.expose(mlDsaKey))
   }
 
   /** A new domain with this module as its first member, in epoch 1. */
   static found({ development }: { readonly development: boolean }): Domain {
     const ids = { domainId: randomBytes(domainIdBytes), moduleId: randomBytes(moduleIdBytes) }
-    const epoch = 1
-    const root = new Secret(randomBytes(keyBytes, { predictionResistance: true }))
-    const kek = new Secret(randomBytes(keyBytes, { predictionResistance: true }))
-    const { domainId } = ids
-    using wrappingKey = deriveKekWrappingKey(root, domainId, epoch)
-    using wrapping = new SealingKey(wrappingKey)
-    const domain = new Domain(
-      ids,
-      { development, epoch },
-      {
-        root,
-        kek,
-        sealedKek: kek.expose((bytes) => wrapping.seal(kekContext(domainId, epoch), bytes)),
-        recordKey: new Secret(randomBytes(keyBytes)),
-        argumentsKey: new Secret(randomBytes(keyBytes)),
-        ed25519: new Secret(randomBytes(keyBytes)),
-        mlDsa: new Secret(randomBytes(keyBytes)),
-      },
-    )
+    const own = ownKeys(() => new Secret(randomBytes(keyBytes)))
+    const domain = new Domain(ids, development, EpochKeys.found(ids.domainId), own)
     domain.#assertPairs()
     return domain
   }
@@ -126,42 +107,87 @@ export class Domain implements Disposable {
   static decode(root: Secret, ids: ModuleIds, encoded: Uint8Array): Domain {
     using owned = new DisposableStack()
     owned.use(root)
-    if (encoded.length !== domainBytes) throw invalid()
-    const bytes = Buffer.from(encoded.buffer, encoded.byteOffset, encoded.length)
-    const flags = bytes.readUInt8(0)
-    const epoch = bytes.readUInt32BE(1)
-    if ((flags & ~flagDevelopment) !== 0 || epoch === 0) throw invalid()
-    const sealedKek = Buffer.from(bytes.subarray(5, 5 + sealedKekBytes))
-    const own = Array.from({ length: 4 }, (_, index) => {
-      const start = 5 + sealedKekBytes + index * keyBytes
-      return owned.use(Secret.copyOf(bytes.subarray(start, start + keyBytes)))
+    const flags = encoded[0] ?? 0xff
+    if (encoded.length !== domainBytes || (flags & ~flagDevelopment) !== 0) {
+      throw new HsmError('STATE_INVALID', 'the sealed state is not whole')
+    }
+    const epochKeys = EpochKeys.decode(root, ids.domainId, encoded.subarray(1, ownStart))
+    const own = ownKeys((index) => {
+      const start = ownStart + index * keyBytes
+      return Secret.copyOf(encoded.subarray(start, start + keyBytes))
     })
-    const [recordKey, argumentsKey, ed25519, mlDsa] = own
-    assert(recordKey && argumentsKey && ed25519 && mlDsa)
-    const kek = owned.use(openKek(root, ids.domainId, epoch, sealedKek))
-    const keys = { root, kek, sealedKek, recordKey, argumentsKey, ed25519, mlDsa }
     const development = (flags & flagDevelopment) !== 0
-    const domain = new Domain(ids, { development, epoch }, keys)
+    const domain = new Domain(ids, development, epochKeys, own)
     owned.move()
     return domain
   }
 
+  get epoch(): number {
+    return this.#epochKeys.epoch
+  }
+
+  /** The domain root key; only sealing it under a further secret asks for it. */
+  get root(): Secret {
+    return this.#epochKeys.root
+  }
+
+  /** Encrypts backups of this epoch. */
+  get backupKey(): Secret {
+    return this.#epochKeys.backupKey
+  }
+
+  /** The KEK that wraps keys now. */
+  get kek(): KekName {
+    return this.#epochKeys.kek
+  }
+
+  /** The KEK that still opens them, while they are re-wrapped. */
+  get kekBefore(): KekName | undefined {
+    return this.#epochKeys.kekBefore
+  }
+
+  /** The same domain and module with a new KEK, and the one in force as the one before. */
+  withNextKek(): Domain {
+    return this.#with(this.#epochKeys.withNextKek())
+  }
+
+  /** The same domain and module in its next epoch: new root, KEK and backup key. */
+  inNextEpoch(): Domain {
+    return this.#with(this.#epochKeys.nextEpoch())
+  }
+
+  /** The same domain and module without the KEK before. */
+  withoutKekBefore(): Domain {
+    return this.#with(this.#epochKeys.withoutKekBefore())
+  }
+
+  #with(epochKeys: EpochKeys): Domain {
+    const own = ownKeys((index) => {
+      const name = ownNames[index]
+      assert(name)
+      return this.#own[name].expose((bytes) => Secret.copyOf(bytes))
+    })
+    return new Domain(this, this.development, epochKeys, own)
+  }
+
   /** domainBytes in the form above. */
   encode(): Secret {
-    const { sealedKek, recordKey, argumentsKey, ed25519, mlDsa } = this.#keys
     const bytes = Buffer.allocUnsafeSlow(domainBytes)
     bytes.writeUInt8(this.development ? flagDevelopment : 0, 0)
-    bytes.writeUInt32BE(this.epoch, 1)
-    bytes.set(sealedKek, 5)
-    for (const [index, key] of [recordKey, argumentsKey, ed25519, mlDsa].entries()) {
-      key.expose((raw) => bytes.set(raw, 5 + sealedKekBytes + index * keyBytes))
+    bytes.set(this.#epochKeys.encode(), 1)
+    for (const [index, name] of ownNames.entries()) {
+      this.#own[name].expose((raw) => bytes.set(raw, ownStart + index * keyBytes))
     }
     return new Secret(bytes)
   }
 
-  /** The key that wraps one key: derived from the KEK of the epoch, so that none wraps two. */
-  wrappingKey(keyId: KeyId): Secret {
-    return derive(this.#keys.kek, this.domainId, 'keyhold wrapped key v1', keyIdBytes(keyId))
+  /**
+   * The key that wraps one key: derived from a KEK, so that none wraps two. Undefined unless it is the
+   * KEK in force or the one before.
+   */
+  wrappingKey(keyId: KeyId, kek: KekName): Secret | undefined {
+    const key = this.#epochKeys.keyOf(kek)
+    return key && derive(key, this.domainId, 'keyhold wrapped key v1', keyIdBytes(keyId))
   }
 
   /** The origin line of this module's heads. */
@@ -188,7 +214,7 @@ export class Domain implements Disposable {
     if (!this.#identityKey) throw new TypeError('domain used after it was disposed')
     return signDouble(statement, {
       ed25519: this.#identityKey,
-      mlDsa65: this.#keys.mlDsa.expose(mlDsaKey),
+      mlDsa65: this.#own.mlDsa.expose(mlDsaKey),
     })
   }
 
@@ -196,7 +222,7 @@ export class Domain implements Disposable {
   async signStatementLater(statement: Uint8Array): Promise<DoubleSignature> {
     if (!this.#identityKey) throw new TypeError('domain used after it was disposed')
     const ed25519 = sign(null, statement, this.#identityKey).toString('base64')
-    const key = this.#keys.mlDsa.expose(mlDsaKey)
+    const key = this.#own.mlDsa.expose(mlDsaKey)
     const mlDsa65 = await onThreadPool<Buffer>((callback) => sign(null, statement, key, callback))
     return { ed25519, mlDsa65: mlDsa65.toString('base64') }
   }
@@ -215,17 +241,16 @@ export class Domain implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    const { root, kek, recordKey, argumentsKey, ed25519, mlDsa } = this.#keys
-    for (const secret of [root, kek, recordKey, argumentsKey, ed25519, mlDsa, this.stateKey]) {
-      secret[Symbol.dispose]()
-    }
+    this.#epochKeys[Symbol.dispose]()
+    for (const name of ownNames) this.#own[name][Symbol.dispose]()
+    this.stateKey[Symbol.dispose]()
     this.#identityKey = undefined
   }
 
   /** Pairwise consistency of the new identity keys (FIPS 140-3 IG 10.3.A). */
   #assertPairs(): void {
     const message = Buffer.concat([this.domainId, this.moduleId])
-    for (const key of [this.#keys.ed25519.expose(ed25519Key), this.#keys.mlDsa.expose(mlDsaKey)]) {
+    for (const key of [this.#own.ed25519.expose(ed25519Key), this.#own.mlDsa.expose(mlDsaKey)]) {
       assert(verify(null, message, createPublicKey(key), sign(null, message, key)))
     }
   }
@@ -236,36 +261,15 @@ export function deriveStateKey(root: Secret, { domainId, moduleId }: ModuleIds):
   return derive(root, domainId, 'keyhold sealed state v1', moduleId)
 }
 
-function deriveKekWrappingKey(root: Secret, domainId: Uint8Array, epoch: number): Secret {
-  return derive(root, domainId, 'keyhold key-encryption key v1', epochBytes(epoch))
+/** Whether encode() of a domain holds a KEK before the one in force. */
+export function encodedDomainHoldsKekBefore(encoded: Uint8Array): boolean {
+  return encodedHoldsKekBefore(encoded.subarray(1, ownStart))
 }
 
-function openKek(root: Secret, domainId: Buffer, epoch: number, sealed: Uint8Array): Secret {
-  using wrappingKey = deriveKekWrappingKey(root, domainId, epoch)
-  using wrapping = new SealingKey(wrappingKey)
-  try {
-    return new Secret(wrapping.open(kekContext(domainId, epoch), sealed))
-  } catch (cause) {
-    throw new HsmError('STATE_INVALID', 'the sealed state is not whole', { cause })
-  }
-}
-
-/** HKDF-SHA-256 with the domain id as salt; info is the label followed by the context. */
-function derive(key: Secret, domainId: Uint8Array, label: string, context: Uint8Array): Secret {
-  const info = Buffer.concat([Buffer.from(label), context])
-  return key.expose(
-    (bytes) => new Secret(new Uint8Array(hkdfSync('sha256', bytes, domainId, info, keyBytes))),
-  )
-}
-
-function kekContext(domainId: Uint8Array, epoch: number): Buffer {
-  return Buffer.concat([domainId, epochBytes(epoch)])
-}
-
-function epochBytes(epoch: number): Buffer {
-  const bytes = Buffer.alloc(4)
-  bytes.writeUInt32BE(epoch)
-  return bytes
+function ownKeys(make: (index: number) => Secret): OwnKeys {
+  const [recordKey, argumentsKey, ed25519, mlDsa] = ownNames.map((_, index) => make(index))
+  assert(recordKey && argumentsKey && ed25519 && mlDsa)
+  return { recordKey, argumentsKey, ed25519, mlDsa }
 }
 
 function ed25519Key(privateKey: Uint8Array): KeyObject {
@@ -280,8 +284,4 @@ function mlDsaKey(seed: Uint8Array): KeyObject {
 
 function rawPublicKey(privateKey: KeyObject): Buffer {
   return createPublicKey(privateKey).export({ format: 'raw-public' })
-}
-
-function invalid(): HsmError {
-  return new HsmError('STATE_INVALID', 'the sealed state is not whole')
 }

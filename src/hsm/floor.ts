@@ -4,6 +4,9 @@
  * refused (design section 3). Entries stand one after the other in one array, in the order in which they
  * came, and an open-addressing index of places finds them: a million cost 32 MB and copy in
  * milliseconds, where a Map of strings would cost over 100 MB.
+ *
+ * From the beginning of a new epoch until keys of the one before do not open any more, the entries of
+ * both are held: the older ones come first, and are dropped together when their epoch is shredded.
  */
 
 import { randomInt } from 'node:crypto'
@@ -21,11 +24,13 @@ const prefixBytes = 20
 export class Floor {
   readonly #entriesMax: number
   /** Key ids are the caller's to choose: a secret start keeps anybody from making them collide. */
-  readonly #hashStart = randomInt(2 ** 32)
+  #hashStart = randomInt(2 ** 32)
   #entries = Buffer.alloc(floorEntryBytes * 512)
   /** 1 + the entry's index, at the place that its hash says or the next free one; 0 where free. */
   #places = new Uint32Array(1024)
   #size = 0
+  /** Entries of the epoch before: the first so many. */
+  #sizeBefore = 0
 
   constructor({ entriesMax = floorEntriesMax }: { readonly entriesMax?: number } = {}) {
     this.#entriesMax = entriesMax
@@ -33,6 +38,36 @@ export class Floor {
 
   get size(): number {
     return this.#size
+  }
+
+  /** Of them, those of the epoch before. */
+  get sizeBefore(): number {
+    return this.#sizeBefore
+  }
+
+  /** A copy with which another epoch begins. */
+  forNextEpoch(): Floor {
+    const next = new Floor({ entriesMax: this.#entriesMax })
+    next.#hashStart = this.#hashStart
+    next.#entries = Buffer.from(this.#entries)
+    next.#places = this.#places.slice()
+    next.#size = this.#size
+    next.beginEpoch()
+    return next
+  }
+
+  /** What there is belongs to the epoch before from here on. */
+  beginEpoch(): void {
+    this.#sizeBefore = this.#size
+  }
+
+  /** The epoch before is shredded: its entries refuse nothing that could still be opened. */
+  endEpoch(): void {
+    if (this.#sizeBefore === 0) return
+    this.#entries = Buffer.from(this.#entries.subarray(this.#sizeBefore * floorEntryBytes))
+    this.#size -= this.#sizeBefore
+    this.#sizeBefore = 0
+    this.#index(this.#places.length)
   }
 
   /** 0 when the floor says nothing of it. */
@@ -54,22 +89,29 @@ export class Floor {
 
   /** Takes a change or an entry. @throws HsmError STATE_INVALID, FLOOR_FULL */
   apply(change: Uint8Array): void {
-    const entry = Buffer.from(change.buffer, change.byteOffset, change.length)
+    const entry = Buffer.from(change)
     if (entry.length !== floorEntryBytes || entry.readUInt32BE(prefixBytes) === 0) {
       throw new HsmError('STATE_INVALID', 'not an entry of the destruction floor')
     }
     const place = this.#place(entry)
     const index = this.#places[place]
-    if (index) {
+    if (index && index > this.#sizeBefore) {
       const offset = (index - 1) * floorEntryBytes + prefixBytes
       const revision = Math.max(entry.readUInt32BE(prefixBytes), this.#entries.readUInt32BE(offset))
       this.#entries.writeUInt32BE(revision, offset)
       return
     }
-    if (this.#size >= this.#entriesMax) {
+    if (this.#size - this.#sizeBefore >= this.#entriesMax) {
       throw new HsmError('FLOOR_FULL', 'the destruction floor is full: shred the epoch')
     }
+    if (index) entry.writeUInt32BE(this.#atLeast(entry, index), prefixBytes)
     this.#append(entry, place)
+  }
+
+  /** The entry's revision, or that of an entry of the epoch before which is higher. */
+  #atLeast(entry: Buffer, index: number): number {
+    const before = this.#entries.readUInt32BE((index - 1) * floorEntryBytes + prefixBytes)
+    return Math.max(entry.readUInt32BE(prefixBytes), before)
   }
 
   /** A copy of all entries, one after the other. */
@@ -80,7 +122,9 @@ export class Floor {
   #append(entry: Buffer, place: number): void {
     const offset = this.#size * floorEntryBytes
     if (offset === this.#entries.length) {
-      const longer = Buffer.alloc(Math.min(offset * 2, this.#entriesMax * floorEntryBytes))
+      const entriesMax = this.#entriesMax + this.#sizeBefore
+      const entries = Math.min(Math.max(this.#size * 2, 512), entriesMax)
+      const longer = Buffer.alloc(entries * floorEntryBytes)
       longer.set(this.#entries)
       this.#entries = longer
     }

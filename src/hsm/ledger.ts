@@ -5,7 +5,7 @@
  * back needs no more than knowing that it is whole.
  */
 
-import type { DomainState, SignedDomainState } from './contract/domain-state.ts'
+import type { Custodians, DomainState, SignedDomainState } from './contract/domain-state.ts'
 import { HsmError } from './contract/errors.ts'
 import type { TamperMark } from './contract/tamper.ts'
 import { changeKinds, stateChange } from './state-change.ts'
@@ -18,6 +18,22 @@ export interface StoredDomainState extends SignedDomainState {
 /** Integers by name. */
 export type Counter = Readonly<Record<string, number>>
 
+/** What the epoch before left, until the next one is shredded: what its certificate says. */
+export interface ShredMark {
+  readonly epochBefore: number
+  readonly custodians: Custodians | null
+  /** Seals of that epoch, as many as were made of each kind. */
+  readonly seals: Counter
+  /** Modules that are members no longer. */
+  readonly expelled: readonly string[]
+  /** Milliseconds since 1970. */
+  readonly begun: number
+}
+
+/** Counters: seals of the epoch by kind; how the shredding of the epoch before ended. */
+export const sealsCounter = 'seals'
+export const shreddedCounter = 'shredded'
+
 /** Names of counters begin with what they count. */
 const countersMax = 65_536
 
@@ -25,6 +41,7 @@ interface Encoded {
   readonly domainState: StoredDomainState
   readonly tamper: TamperMark | null
   readonly counters: readonly (readonly [string, Counter])[]
+  readonly shred: ShredMark | null
 }
 
 export class Ledger {
@@ -32,22 +49,26 @@ export class Ledger {
   #state: DomainState
   #tamper: TamperMark | null
   readonly #counters: Map<string, Counter>
+  readonly #shred: ShredMark | null
 
   constructor(
     domainState: StoredDomainState,
     tamper: TamperMark | null = null,
     counters: Encoded['counters'] = [],
+    shred: ShredMark | null = null,
   ) {
     this.#stored = domainState
     this.#state = parse<DomainState>(domainState.statement)
     this.#tamper = tamper
     this.#counters = new Map(counters)
+    this.#shred = shred
   }
 
   /** @throws HsmError STATE_INVALID */
   static decode(bytes: Uint8Array): Ledger {
-    const { domainState, tamper, counters } = parse<Encoded>(Buffer.from(bytes).toString())
-    return new Ledger(domainState, tamper, counters)
+    const encoded = parse<Encoded>(Buffer.from(bytes).toString())
+    const { domainState, tamper, counters, shred } = encoded
+    return new Ledger(domainState, tamper, counters, shred)
   }
 
   get domainState(): DomainState {
@@ -63,6 +84,18 @@ export class Ledger {
     return this.#tamper ?? undefined
   }
 
+  /** Of the epoch before this one; undefined in the first. */
+  get shred(): ShredMark | undefined {
+    return this.#shred ?? undefined
+  }
+
+  /** With which another epoch begins: its own domain state and seals, everything else as it is. */
+  forNextEpoch(domainState: StoredDomainState, seals: Counter, shred: ShredMark): Ledger {
+    const counters = [...this.#counters].filter(([name]) => name !== shreddedCounter)
+    const next = new Map<string, Counter>([...counters, [sealsCounter, seals]])
+    return new Ledger(domainState, this.#tamper, [...next], shred)
+  }
+
   counter(name: string): Counter | undefined {
     return this.#counters.get(name)
   }
@@ -72,6 +105,7 @@ export class Ledger {
       domainState: this.#stored,
       tamper: this.#tamper,
       counters: [...this.#counters],
+      shred: this.#shred,
     }
     return Buffer.from(JSON.stringify(encoded))
   }
@@ -91,6 +125,12 @@ export class Ledger {
       throw new HsmError('LEDGER_FULL', `more than ${countersMax} counters`)
     }
     return this.#change('counter', [name, counter ?? null])
+  }
+
+  /** One more seal of the root key that is in force. */
+  countSeal(kind: string): Uint8Array {
+    const seals = this.counter(sealsCounter) ?? {}
+    return this.putCounter(sealsCounter, { ...seals, [kind]: (seals[kind] ?? 0) + 1 })
   }
 
   #change(kind: 'domainState' | 'tamper' | 'counter', value: unknown): Uint8Array {

@@ -248,7 +248,7 @@ function standing(level: SecurityLevel, own: Partial<ModuleOptions> = {}) {
   const transport = TransportKey.generate()
   const entering = new Module({ clock: systemClock, transport, wall: 'none', ...own })
   const { snapshot: _, ...open } = foundState(
-    { domain, domainState },
+    { domain, domainState, seals: {} },
     entering.staged,
     entering.prelude,
     entering.clock,

@@ -18,9 +18,10 @@ import type { ModuleState } from './contract/commands.ts'
 import type { SecurityLevel } from './contract/domain-state.ts'
 import { HsmError } from './contract/errors.ts'
 import { leavesUnstoredMax } from './contract/limits.ts'
+import type { Domain } from './domain.ts'
 import { destroyedRevision } from './floor.ts'
 import { type LoadedKey, LoadedKeys } from './keys/loaded.ts'
-import { unwrap } from './keys/wrapped.ts'
+import { type Rewrapped, rewrap, unwrap } from './keys/wrapped.ts'
 import { assertSealPermitted, assertStanding, type ProfileSeal } from './levels.ts'
 import type { KeyReference } from './parse.ts'
 import { hasHealthyHardwareSource } from './random.ts'
@@ -67,6 +68,8 @@ export class Module implements Disposable {
   readonly #transport: TransportKey | undefined
   #staged = new Staged()
   #open: OpenModule | undefined
+  /** The next epoch, ready to take the place of the one in force. */
+  #next: OpenModule | undefined
   #failure = ''
   #isLocking = false
   /** Whether a command that moves the state is at work. */
@@ -171,6 +174,62 @@ export class Module implements Disposable {
   }
 
   /**
+   * As move, for what is done in the turn in which it was asked: what it answers goes out before
+   * everything that is asked later.
+   * @throws HsmError MODULE_BUSY
+   */
+  moveNow<T>(work: () => T): T {
+    if (this.#isMoving) throw new HsmError('MODULE_BUSY', 'another change of state is at work')
+    return work()
+  }
+
+  /** The next epoch; undefined but between its preparation and the step into it. */
+  get next(): OpenModule | undefined {
+    return this.#next
+  }
+
+  /** Makes ready; until it is taken up or let go, the module does nothing else. Takes ownership. */
+  prepareNext(next: OpenModule): void {
+    assert(this.#open && !this.#next)
+    this.#next = next
+  }
+
+  /** Into the next epoch; root, KEK and state key of the one before are overwritten. */
+  takeUpNext(): OpenModule {
+    const before = this.open
+    const next = this.#next
+    assert(next)
+    this.#open = next
+    this.#next = undefined
+    next.record.useDomain(next.domain)
+    before.sealedState[Symbol.dispose]()
+    before.domain[Symbol.dispose]()
+    return next
+  }
+
+  letGoOfNext(): void {
+    this.#next?.sealedState[Symbol.dispose]()
+    this.#next?.domain[Symbol.dispose]()
+    this.#next = undefined
+  }
+
+  /**
+   * The same domain with other KEKs takes the place of the one that is held, which is erased. Answers the
+   * change, which is to be sealed and stored. Only inside of moveNow: whoever waits for something may
+   * hold the domain that goes.
+   */
+  renewKeks(next: Domain): Uint8Array {
+    const { domain, floor, ledger, sealedState, record } = this.open
+    this.#open = { domain: next, floor, ledger, sealedState, record }
+    sealedState.useDomain(next)
+    record.useDomain(next)
+    domain[Symbol.dispose]()
+    if (!next.kekBefore) floor.endEpoch()
+    using secrets = next.encode()
+    return secrets.expose((bytes) => stateChange('secrets', bytes))
+  }
+
+  /**
    * Operational from here on; what was staged is let go. Takes ownership, also when it refuses.
    * @param seal by which the root key came
    * @throws HsmError MODULE_FAILED when a self-test was not met meanwhile, LEVEL_NOT_PERMITTED
@@ -246,9 +305,7 @@ export class Module implements Disposable {
     using owned = new DisposableStack()
     owned.use(unwrapped.material)
     const { key, version, revision } = unwrapped.attributes
-    if (key !== reference.key || version !== reference.version) {
-      throw new HsmError('WRAPPED_KEY_INVALID', 'a wrapped key of another key or version')
-    }
+    if (key !== reference.key || version !== reference.version) throw ofAnother()
     const loaded = this.keys.has(reference) ? this.keys.get(reference) : undefined
     const lowest = this.open.floor.lowest(key, version)
     if (revision < Math.max(lowest, loaded?.attributes.revision ?? 0)) throw outdated()
@@ -256,6 +313,19 @@ export class Module implements Disposable {
     owned.move()
     this.keys.put(unwrapped)
     return unwrapped
+  }
+
+  /**
+   * A wrapped key under the KEK in force; it is not loaded for that.
+   * @throws HsmError KEY_DESTROYED, WRAPPED_KEY_INVALID, WRAPPED_KEY_OUTDATED
+   */
+  rewrap(reference: KeyReference, wrapped: Uint8Array): Rewrapped {
+    this.#assertNotDestroyed(reference)
+    const rewrapped = this.tamper.watchUnwrap(() => rewrap(this.open.domain, wrapped))
+    const { key, version, revision } = rewrapped.attributes
+    if (key !== reference.key || version !== reference.version) throw ofAnother()
+    if (revision < this.open.floor.lowest(key, version)) throw outdated()
+    return rewrapped
   }
 
   /** That a new key can have this id and version. @throws HsmError KEY_EXISTS, KEY_DESTROYED */
@@ -297,6 +367,7 @@ export class Module implements Disposable {
   [Symbol.dispose](): void {
     this.offered[Symbol.dispose]()
     this.keys[Symbol.dispose]()
+    this.letGoOfNext()
     this.#open?.sealedState[Symbol.dispose]()
     this.#open?.domain[Symbol.dispose]()
     this.#open = undefined
@@ -311,6 +382,10 @@ export class Module implements Disposable {
 
 function failed(): HsmError {
   return new HsmError('MODULE_FAILED', 'a self-test was not met')
+}
+
+function ofAnother(): HsmError {
+  return new HsmError('WRAPPED_KEY_INVALID', 'a wrapped key of another key or version')
 }
 
 function outdated(): HsmError {

@@ -69,7 +69,7 @@ export const systemClock: Clock = () =>
 export const wallClock: Clock = () => Date.now() * 1000
 
 export class ModuleRecord implements LeafSink {
-  readonly #domain: Domain
+  #domain: Domain
   readonly #clock: Clock
   readonly #chainKey: KeyObject
   readonly #argumentsKey: KeyObject
@@ -116,6 +116,11 @@ export class ModuleRecord implements LeafSink {
     record.#storedSize = record.size
     record.#lastMicros = Math.max(record.#lastMicros, least.lastMicros)
     return record
+  }
+
+  /** The same domain and module with other keys of its epoch. */
+  useDomain(domain: Domain): void {
+    this.#domain = domain
   }
 
   /** Number of leaves, those included whose group is not closed yet. */

@@ -63,8 +63,11 @@ const version = 2
 const chainBytes = 32
 /** Magic, version, domain id, module id, generation, index of the piece, number of pieces. */
 const pieceHeaderBytes = 4 + 1 + domainIdBytes + moduleIdBytes + 8 + 4 + 4
-/** Number of changes, chain, record size, record time, number of floor entries, length of the domain. */
-const positionBytes = 8 + chainBytes + 8 + 8 + 4 + 4
+/**
+ * Number of changes, chain, record size, record time, number of floor entries, length of the domain,
+ * number of floor entries of the epoch before.
+ */
+const positionBytes = 8 + chainBytes + 8 + 8 + 4 + 4 + 4
 /** Magic, version, number of this change, record size, record time. */
 const changeHeaderBytes = 4 + 1 + 8 + 8 + 8
 const pieceEntriesMax = Math.floor(
@@ -87,7 +90,7 @@ interface Frozen {
 }
 
 export class SealedState implements Disposable {
-  readonly #domain: Domain
+  #domain: Domain
   readonly #floor: Floor
   readonly #ledger: Ledger
   readonly #record: RecordProgress
@@ -111,6 +114,20 @@ export class SealedState implements Disposable {
     this.#generation = position.generation
     this.#changes = position.changes
     this.#chain = position.chain
+  }
+
+  /** Where it stands, for a state of the next epoch to go on from. */
+  get position(): StatePosition {
+    const { storedSize, lastMicros } = this.#record
+    return {
+      ...{ generation: this.#generation, changes: this.#changes, chain: this.#chain },
+      record: { storedSize, lastMicros },
+    }
+  }
+
+  /** The same domain with another KEK: what is sealed from now on holds its secrets. */
+  useDomain(domain: Domain): void {
+    this.#domain = domain
   }
 
   /** Seals what `stateChange` made; to be stored in this order. */
@@ -170,6 +187,7 @@ export class SealedState implements Disposable {
     writeUint64(bytes, this.#record.lastMicros, 48)
     bytes.writeUInt32BE(this.#floor.size, 56)
     bytes.writeUInt32BE(domain.length, 60)
+    bytes.writeUInt32BE(this.#floor.sizeBefore, 64)
     domain.expose((encoded) => bytes.set(encoded, positionBytes))
     ledger.copy(bytes, positionBytes + domain.length)
     return new Secret(bytes)
@@ -198,10 +216,10 @@ export function openSealedState(root: Secret, domainId: Buffer, stored: StoredSt
     using sealing = new SealingKey(stateKey)
     const [first = new Uint8Array(), ...rest] = stored.snapshot
     using plaintext = new Secret(openPiece(sealing, snapshot, 0, first))
-    const { position, entries, ledger, secrets } = plaintext.expose((bytes) =>
+    const { position, entries, entriesBefore, ledger, secrets } = plaintext.expose((bytes) =>
       decodeFirst(bytes, snapshot),
     )
-    const floor = openFloor(sealing, { ...snapshot, first }, rest)
+    const floor = openFloor(sealing, { ...snapshot, first, entriesBefore }, rest)
     const target: ChangeTarget = { floor, ledger, secrets }
     owned.defer(() => target.secrets[Symbol.dispose]())
     if (floor.size !== entries) throw invalid()
@@ -246,6 +264,7 @@ function openPiece(
 interface First {
   readonly position: StatePosition
   readonly entries: number
+  readonly entriesBefore: number
   readonly secrets: Secret
   readonly ledger: Ledger
 }
@@ -263,12 +282,13 @@ function decodeFirst(plaintext: Uint8Array, { generation }: Snapshot): First {
     record: { storedSize: readUint64(bytes, 40), lastMicros: readUint64(bytes, 48) },
   }
   const secrets = Secret.copyOf(bytes.subarray(positionBytes, domainEnd))
-  return { position, entries: bytes.readUInt32BE(56), secrets, ledger }
+  const [entries, entriesBefore] = [bytes.readUInt32BE(56), bytes.readUInt32BE(64)]
+  return { position, entries, entriesBefore, secrets, ledger }
 }
 
 function openFloor(
   sealing: SealingKey,
-  snapshot: Snapshot & { readonly first: Uint8Array },
+  snapshot: Snapshot & { readonly first: Uint8Array; readonly entriesBefore: number },
   pieces: readonly Uint8Array[],
 ): Floor {
   const floor = new Floor()
@@ -276,8 +296,10 @@ function openFloor(
     const entries = openPiece(sealing, snapshot, 1 + index, piece)
     for (let start = 0; start < entries.length; start += floorEntryBytes) {
       floor.apply(entries.subarray(start, start + floorEntryBytes))
+      if (floor.size === snapshot.entriesBefore) floor.beginEpoch()
     }
   }
+  if (floor.sizeBefore !== snapshot.entriesBefore) throw invalid()
   return floor
 }
 

@@ -3,6 +3,7 @@
  * and what is so from then on. `sealed-state.ts` numbers, chains and seals them.
  */
 
+import { encodedDomainHoldsKekBefore } from './domain.ts'
 import type { Floor } from './floor.ts'
 import type { Ledger } from './ledger.ts'
 import { Secret } from './secret.ts'
@@ -12,7 +13,10 @@ export const changeKinds = {
   floor: 1,
   /** The next version of the domain state, signed. */
   domainState: 2,
-  /** The domain's secrets, as Domain.encode gives them. */
+  /**
+   * The domain's secrets, as Domain.encode gives them: with another KEK. When the one before goes, the
+   * floor of the epoch before goes with it.
+   */
   secrets: 3,
   /** That the module was tampered with, or that an officer has acknowledged it. */
   tamper: 4,
@@ -44,5 +48,6 @@ export function applyChange(target: ChangeTarget, change: Uint8Array): void {
   else if (change[0] === changeKinds.secrets) {
     using _before = target.secrets
     target.secrets = Secret.copyOf(payload)
+    if (!encodedDomainHoldsKekBefore(payload)) target.floor.endEpoch()
   } else target.ledger.apply(change)
 }

@@ -82,6 +82,7 @@ export class Tamper {
     const sign = domain.lastSignature()
     domain[Symbol.dispose]()
     sealedState[Symbol.dispose]()
+    module.letGoOfNext()
     module.transport[Symbol.dispose]()
     module.keys[Symbol.dispose]()
     eraseGenerator()

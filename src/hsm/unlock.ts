@@ -12,7 +12,7 @@ import { HsmError, type HsmErrorCode } from './contract/errors.ts'
 import { chunkBytesMax, stagedBytesMax } from './contract/limits.ts'
 import type { Domain } from './domain.ts'
 import { Floor } from './floor.ts'
-import { Ledger, type StoredDomainState } from './ledger.ts'
+import { type Counter, Ledger, type StoredDomainState, sealsCounter } from './ledger.ts'
 import { type Clock, ModuleRecord, type Prelude, type StoredRecord } from './record.ts'
 import { openSealedState, SealedState, type StoredState } from './sealed-state.ts'
 import type { OpenedSeal } from './seals.ts'
@@ -140,13 +140,20 @@ function assertDomainState(domain: Domain, stored: StoredDomainState): void {
   }
 }
 
+interface Founded {
+  readonly domain: Domain
+  readonly domainState: StoredDomainState
+  /** Seals of the root that were made, by kind. */
+  readonly seals: Counter
+}
+
 /**
  * A module of the new domain, and the only piece of its first snapshot. The record begins with the
  * leaves of the prelude.
  * @throws HsmError RECORD_INVALID when what was staged as prelude is none
  */
 export function foundState(
-  { domain, domainState }: { readonly domain: Domain; readonly domainState: StoredDomainState },
+  { domain, domainState, seals }: Founded,
   staged: Staged,
   prelude: Prelude,
   clock: Clock,
@@ -154,7 +161,7 @@ export function foundState(
   const floor = new Floor()
   const record = ModuleRecord.start(domain, clock)
   record.takePrelude(staged.prelude, prelude)
-  const ledger = new Ledger(domainState)
+  const ledger = new Ledger(domainState, null, [[sealsCounter, seals]])
   const sealedState = new SealedState({ domain, floor, ledger }, record)
   const { bytes: snapshot } = sealedState.snapshotPiece(0)
   return { domain, floor, ledger, sealedState, record, snapshot }

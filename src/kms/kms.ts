@@ -3,6 +3,8 @@
  * log, and the caches that keep the database off the hot path. `openKms` (open.ts) makes it.
  */
 
+import type { EpochRequest } from '../host/options.ts'
+import type { EpochResult } from '../host/turn-epoch.ts'
 import type { Call, Claim, Outcome } from '../hsm/contract/commands.ts'
 import type { KeyId } from '../hsm/contract/keys.ts'
 import type { Database } from '../storage/database.ts'
@@ -11,6 +13,7 @@ import type { Identity } from './access/identities.ts'
 import type { Operation } from './access/operations.ts'
 import type { KnownToken } from './access/tokens.ts'
 import type { AgedCache } from './aged-cache.ts'
+import type { Background } from './background.ts'
 import type { KnownKey } from './keys/known-keys.ts'
 import type { KeyLocks } from './keys/locks.ts'
 
@@ -24,6 +27,8 @@ export interface LogEntry {
 export interface ModuleHost {
   /** One frame: an outcome for each call, in their order, after leaves and state are durable. */
   call(claim: Claim, calls: readonly Call[]): Promise<Outcome[]>
+  /** The next epoch of the domain, with its seal; calls wait meanwhile. */
+  renewEpoch(claim: Claim, request: EpochRequest): Promise<EpochResult>
 }
 
 /** Who asks, and how: it goes into the record with every command. */
@@ -59,6 +64,7 @@ export interface Kms extends AsyncDisposable {
   readonly log: (entry: LogEntry) => void
   readonly caches: Caches
   readonly keyLocks: KeyLocks
+  readonly background: Background
   /** The shortest waiting period before destruction that may be asked for. */
   readonly destructionDaysMin: number
 }

@@ -97,6 +97,7 @@ suite('jobs', () => {
         if (calls === 1) throw new Error('a call that fails')
         return t.host.call(claim, asked)
       },
+      renewEpoch: (claim, request) => t.host.renewEpoch(claim, request),
     })
     const states = async () => {
       const found = names.map((name) => getKey(t.kms, t.as('operator'), namespace, name))

@@ -4,6 +4,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { type Database, openDatabase } from '../storage/database.ts'
 import { AgedCache } from './aged-cache.ts'
+import { Background } from './background.ts'
 import { KeyLocks } from './keys/locks.ts'
 import type { Kms, LogEntry, ModuleHost } from './kms.ts'
 import {
@@ -34,6 +35,7 @@ const markFile = 'keyhold.db.made'
 export async function openKms({ folder, host, now, log }: KmsOptions): Promise<Kms> {
   const db = await openIn(folder)
   const cache = <V>(entriesMax: number) => new AgedCache<V>({ entriesMax, ageMs: cacheAgeMs }, now)
+  const background = new Background(log)
   const kms: Kms = {
     ...{ db, host, now, log, destructionDaysMin },
     caches: {
@@ -46,7 +48,11 @@ export async function openKms({ folder, host, now, log }: KmsOptions): Promise<K
       wrapped: cache(cachedWrappedKeysMax),
     },
     keyLocks: new KeyLocks(),
-    [Symbol.asyncDispose]: () => db[Symbol.asyncDispose](),
+    background,
+    [Symbol.asyncDispose]: async () => {
+      await background[Symbol.asyncDispose]()
+      await db[Symbol.asyncDispose]()
+    },
   }
   try {
     await recover(kms)

@@ -199,6 +199,7 @@ suite('what a crash leaves', () => {
         if (cut) throw new HostError('MODULE_ENDED', 'the module ended')
         return t.host.call(claim, asked)
       },
+      renewEpoch: (claim, request) => t.host.renewEpoch(claim, request),
     }
   }
 

@@ -6,6 +6,7 @@
 
 import { parseKeyId } from '../hsm/contract/keys.ts'
 import { pageOfIntents } from '../storage/intents.ts'
+import { finishRotation } from './domain/rotation.ts'
 import { finishLeft } from './keys/change.ts'
 import type { Kms } from './kms.ts'
 
@@ -37,7 +38,7 @@ export async function finishIntents(kms: Kms): Promise<void> {
 }
 
 /**
- * Before any call. A module that is locked or away does not keep the manager from starting: what is left
+ * Before any call; keys that are left to be re-wrapped keep nobody waiting. A module that is locked or away does not keep the manager from starting: what is left
  * is finished before the next change of its key, or by the job.
  */
 export async function recover(kms: Kms): Promise<void> {
@@ -46,4 +47,5 @@ export async function recover(kms: Kms): Promise<void> {
   } catch (error) {
     kms.log({ level: 'warn', message: 'changes are left to be finished', error })
   }
+  kms.background.run('the rotation of the KEK', () => finishRotation(kms))
 }

@@ -53,6 +53,7 @@ async function serve(configuration: Configuration, log: Log): Promise<void> {
     development,
     sealKind: secret.kind,
     secret: secret.read,
+    ...(secret.renew === undefined ? {} : { newSecret: secret.renew }),
     foundIfEmpty: configuration.found,
     startModule: configuration.launched ? startByLauncher() : undefined,
     unlaunchedLevelMax: 2,

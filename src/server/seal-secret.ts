@@ -6,9 +6,11 @@
  */
 
 import { randomBytes } from 'node:crypto'
+import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import { passphraseIn, type Terminal, typedPassphrase } from '../client/passphrase.ts'
 import { readIfThere, writeDurably } from '../host/durable-file.ts'
+import type { NewSecret } from '../host/options.ts'
 import { tpmPlace } from '../host/seals.ts'
 import { makeTpmSeal, openTpmSeal } from '../host/tpm/seal.ts'
 import type { SealKind } from '../hsm/contract/domain-commands.ts'
@@ -19,6 +21,8 @@ const keyFileBytes = 32
 export interface SealSecret {
   readonly kind: SealKind
   readonly read: () => Promise<Uint8Array | null>
+  /** Where the server itself keeps it. */
+  readonly renew?: () => Promise<NewSecret>
 }
 
 /** @throws ConfigurationError when there is neither file nor terminal for a passphrase */
@@ -27,7 +31,13 @@ export function sealSecret(
   terminal: Terminal | undefined,
 ): SealSecret {
   const { development, launched, folder, passphraseFile } = configuration
-  if (development) return { kind: 'key-file', read: () => developmentKey(folder) }
+  if (development) {
+    return {
+      kind: 'key-file',
+      read: () => developmentKey(folder),
+      renew: () => newDevelopmentKey(folder),
+    }
+  }
   // The launcher feeds the seal; what is locked later is unlocked by people.
   if (launched) return { kind: 'passphrase', read: async () => null }
   if (configuration.seal === 'tpm') return { kind: 'tpm', read: () => tpmSecret(configuration) }
@@ -52,15 +62,25 @@ async function tpmSecret({ folder, tpm: tcti, pcrs }: Configuration): Promise<Ui
   return makeTpmSeal(place, { pcrs, pin: false }, { tcti })
 }
 
+const developmentKeyName = 'development.key'
+
+/** From the second epoch on it lies beside the seal, so that both are replaced in one step. */
 async function developmentKey(folder: string): Promise<Uint8Array> {
-  const file = path.join(folder, 'development.key')
-  const found = await readIfThere(file)
+  const file = path.join(folder, developmentKeyName)
+  const renewed = await readIfThere(path.join(folder, 'module', developmentKeyName))
+  const found = renewed ?? (await readIfThere(file))
   if (found?.length === keyFileBytes) return found
   if (found !== undefined || (await isFounded(folder))) {
     throw new Error(`${file} is missing or damaged: without it the development domain stays closed`)
   }
   await writeDurably(file, [randomBytes(keyFileBytes)])
   return developmentKey(folder)
+}
+
+async function newDevelopmentKey(folder: string): Promise<NewSecret> {
+  const secret = randomBytes(keyFileBytes)
+  const files = { [developmentKeyName]: Buffer.from(secret) }
+  return { secret, files, kept: () => rm(path.join(folder, developmentKeyName), { force: true }) }
 }
 
 async function isFounded(folder: string): Promise<boolean> {

@@ -14,6 +14,8 @@ export interface KeyVersionsTable {
   checkValue: string
   publicKey: Uint8Array | null
   wrapped: Uint8Array | null
+  /** Generation of the KEK that the wrapped key is under. */
+  kek: number
 }
 
 const columns = [
@@ -26,6 +28,7 @@ const columns = [
   'checkValue',
   'publicKey',
   'wrapped',
+  'kek',
 ] as const
 
 interface VersionKey {
@@ -78,7 +81,7 @@ export async function countVersions(
 export async function putRevision(
   query: Query,
   { keyId, version }: VersionKey,
-  change: { revision: number; state: string; wrapped: Uint8Array },
+  change: { revision: number; state: string; wrapped: Uint8Array; kek: number },
 ): Promise<void> {
   await query
     .updateTable('keyVersions')
@@ -87,6 +90,77 @@ export async function putRevision(
     .where('version', '=', version)
     .where('wrapped', 'is not', null)
     .execute()
+}
+
+/** How many wrapped keys are under an older KEK than this one. */
+export async function countUnderOlderKek(query: Query, kek: number): Promise<number> {
+  const { versions } = await query
+    .selectFrom('keyVersions')
+    .select(({ fn }) => fn.countAll<number | string | bigint>().as('versions'))
+    .where('kek', '<', kek)
+    .where('wrapped', 'is not', null)
+    .executeTakeFirstOrThrow()
+  return Number(versions)
+}
+
+/** The oldest KEK, behind `after`, that still has a wrapped key under it. */
+export async function oldestKek(
+  query: Query,
+  { after, before }: { readonly after: number; readonly before: number },
+): Promise<number | undefined> {
+  const row = await query
+    .selectFrom('keyVersions')
+    .select('kek')
+    .where('kek', '>', after)
+    .where('kek', '<', before)
+    .where('wrapped', 'is not', null)
+    .orderBy('kek')
+    .limit(1)
+    .executeTakeFirst()
+  return row?.kek
+}
+
+export interface WrappedVersion extends VersionKey {
+  readonly revision: number
+  readonly wrapped: Uint8Array
+}
+
+/** Wrapped keys under one KEK, in the order of key and version, from behind `after`. */
+export async function versionsUnderKek(
+  query: Query,
+  { kek, after, limit }: { kek: number; after: VersionKey; limit: number },
+): Promise<WrappedVersion[]> {
+  const rows = await query
+    .selectFrom('keyVersions')
+    .select(['keyId', 'version', 'revision', 'wrapped'])
+    .where('kek', '=', kek)
+    .where('wrapped', 'is not', null)
+    .where(({ eb, refTuple, tuple }) =>
+      eb(refTuple('keyId', 'version'), '>', tuple(after.keyId, after.version)),
+    )
+    .orderBy('keyId')
+    .orderBy('version')
+    .limit(limit)
+    .execute()
+  return rows.flatMap(({ wrapped, ...row }) => (wrapped === null ? [] : [{ ...row, wrapped }]))
+}
+
+/** The same revision under another KEK; false when the version was changed or destroyed since. */
+export async function putRewrapped(
+  query: Query,
+  { keyId, version, revision, kek: before }: VersionKey & { revision: number; kek: number },
+  change: { readonly wrapped: Uint8Array; readonly kek: number },
+): Promise<boolean> {
+  const { numUpdatedRows } = await query
+    .updateTable('keyVersions')
+    .set(change)
+    .where('keyId', '=', keyId)
+    .where('version', '=', version)
+    .where('revision', '=', revision)
+    .where('kek', '=', before)
+    .where('wrapped', 'is not', null)
+    .executeTakeFirstOrThrow()
+  return numUpdatedRows === 1n
 }
 
 /** All versions of a key: the wrapped bytes go, what is known of them stays. */

@@ -16,6 +16,10 @@ export async function findSetting(query: Query, name: string): Promise<string | 
   return row?.value
 }
 
+export async function deleteSetting(query: Query, name: string): Promise<void> {
+  await query.deleteFrom('settings').where('name', '=', name).execute()
+}
+
 export async function putSetting(query: Query, row: SettingsTable): Promise<void> {
   await query
     .insertInto('settings')

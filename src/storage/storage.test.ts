@@ -171,7 +171,7 @@ suite('the database', () => {
     await addKeys([keyRow('a')])
     const row = {
       ...{ keyId: 'key_a', revision: 1, state: 'active', provenance: 'generated', created: 1 },
-      ...{ checkValue: '{}', publicKey: null, wrapped: Buffer.from('wrapped') },
+      ...{ checkValue: '{}', publicKey: null, wrapped: Buffer.from('wrapped'), kek: 1 },
     }
     await db.write(async (query) => {
       await insertKeyVersion(query, { ...row, version: 1, state: 'compromised' })
@@ -180,7 +180,7 @@ suite('the database', () => {
         { from: 'active', to: 'destroyed' },
         { from: 'compromised', to: 'destroyed-compromised' },
       ])
-      const change = { revision: 2, state: 'active', wrapped: Buffer.from('again') }
+      const change = { revision: 2, state: 'active', wrapped: Buffer.from('again'), kek: 1 }
       await putRevision(query, { keyId: 'key_a', version: 2 }, change)
     })
     const versions = await versionsOf(db.query, 'key_a')

@@ -202,6 +202,38 @@ suite('commands', { timeout: 240_000 }, () => {
     assert.equal((await desk.run(['keys', 'enable', 'doomed'])).code, 1)
   })
 
+  test('the key-encryption key is renewed, and keys go on working', async () => {
+    assert.deepEqual(await desk.json(['domain', 'rotation']), {})
+    const { stdout } = await desk.ok(['domain', 'rotate-kek'])
+    assert.match(stdout, /^KEK +2 of epoch 1$/m)
+    const rotation = await desk.json(['domain', 'rotation'])
+    assert.deepEqual([rotation.phase, rotation.left, rotation.failed], ['done', 0, []])
+    await desk.ok(['sign', 'letter', '--key', 'k1', '--force'])
+    assert.equal((await desk.json(['domain', 'rotate-kek', '--no-wait'])).kek, 3)
+  })
+
+  test('the epoch is shredded, its certificate is checked offline, and keys go on working', async () => {
+    const { module } = await desk.json(['status'])
+    const { domainId } = module as { domainId: string }
+    await desk.refused(['domain', 'shred', '--confirm', 'x'], 1, 'CONFIRMATION_INVALID')
+    await desk.refused(['certificate', 'epoch', '1'], 1, 'VERSION_NOT_FOUND')
+    const shredded = await desk.json(['domain', 'shred', '--confirm', domainId])
+    assert.deepEqual([shredded.kind, shredded.phase, shredded.epoch], ['shred', 'done', 2])
+    await desk.ok(['sign', 'letter', '--key', 'k1', '--force'])
+    await desk.ok(['certificate', 'epoch', '1', '--output', 'shredded.json'])
+    await desk.ok(['domain', 'statement', '--output', 'domain-2.json'])
+    const verify = ['certificate', 'verify', 'shredded.json', '--domain', 'domain-2.json']
+    const { stdout } = await desk.ok(verify)
+    assert.match(stdout, /^old seals not proved destroyed +1 by key-file$/m)
+    const file = desk.file('shredded.json')
+    writeFileSync(file, readFileSync(file, 'utf8').replace('"epoch":2', '"epoch":3'))
+    await desk.refused(verify, 3, 'ATTESTATION_INVALID')
+    await server.stop()
+    await server.restart()
+    await desk.ok(['sign', 'letter', '--key', 'k1', '--force'])
+    assert(!existsSync(path.join(server.folder, 'development.key')))
+  })
+
   test('the record is listed, and verified against a kept head and a known key', async () => {
     const last = await itemsOf('record', 'list', '--last', '5')
     assert(last.length >= 5)

@@ -27,6 +27,8 @@ const commands = [
   'domain',
   'custodian',
   'share',
+  'domain',
+  'certificate',
   'entropy',
   'bench',
 ]

@@ -59,7 +59,7 @@ suite('crashes', () => {
       for (const id of answered) assert(ids.has(id), id)
       // At most what was in flight at each of the three ends.
       assert(unknown.length <= 3 * 32)
-      const ends = (await host.events(1_000)).filter(({ event }) => event === 'module ended')
+      const ends = (await host.events.read(1_000)).filter(({ event }) => event === 'module ended')
       assert.deepEqual(
         ends.map(({ kind }) => kind),
         ['killed', 'killed', 'killed'],

@@ -26,7 +26,7 @@ suite('ends of the module', { skip }, () => {
         await assert.rejects(host.call(claimOf(command), [call]), { code: 'MODULE_ENDED' })
         assert.equal((await host.call(claimOf(`after ${command}`), [random])).length, 1)
       }
-      const ends = (await host.events(100)).filter(({ event }) => event === 'module ended')
+      const ends = (await host.events.read(100)).filter(({ event }) => event === 'module ended')
       assert.deepEqual(
         ends.map(({ kind, code, signal }) => [kind, code, signal]),
         [

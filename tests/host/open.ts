@@ -1,7 +1,8 @@
 /** A host with the real module on a throwaway folder, for tests of the two together. */
 
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { type Host, openHost } from '../../src/host/host.ts'
@@ -35,6 +36,20 @@ export function openAt(folder: string, options: Partial<HostOptions> = {}): Prom
     foundIfEmpty: true,
     log: () => undefined,
     ...options,
+  })
+}
+
+/** As openAt, for folders whose epochs are renewed: the secret lies beside the seal, as in development. */
+export function openRenewable(folder: string): Promise<Host> {
+  const name = 'development.key'
+  const kept = path.join(folder, 'module', name)
+  return openAt(folder, {
+    secret: async () => (existsSync(kept) ? readFileSync(kept) : Buffer.from(secret)),
+    newSecret: async () => {
+      const next = randomBytes(32)
+      const files = { [name]: Buffer.from(next) }
+      return { secret: next, files, kept: async () => undefined }
+    },
   })
 }
 

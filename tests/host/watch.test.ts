@@ -53,7 +53,7 @@ suite('signs of tampering reach the module', () => {
       assert.equal((await stateOf(host)).state, 'operational')
       const commands = (await readRecord(host)).map(({ command }) => command)
       assert.equal(commands.filter((name) => name === 'reportTamper').length, 1)
-      const events = (await host.events(100)).filter(({ event }) => event === 'tamper signal')
+      const events = (await host.events.read(100)).filter(({ event }) => event === 'tamper signal')
       assert.deepEqual(
         events.map(({ signal }) => signal),
         ['voltage-outside'],

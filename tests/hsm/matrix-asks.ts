@@ -135,6 +135,13 @@ export class MatrixDomain {
       attest: { arguments: { nonce } },
       attestKey: { ...loaded, arguments: { ...signing.reference, nonce } },
       getDomainStatement: {},
+      beginEpoch: { arguments: { seal: 'key-file' }, parts: { secret: sealed } },
+      takeEpochSnapshot: { arguments: { piece: 0 } },
+      commitEpoch: {},
+      abortEpoch: {},
+      rotateKek: {},
+      rewrapKey: loaded,
+      retireKek: {},
       generateKey: { arguments: { ...fresh, template: p256 } },
       importKey: {
         arguments: into,

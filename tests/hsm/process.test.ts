@@ -26,6 +26,7 @@ const names = Object.keys(commands) as CommandName[]
 const changing: ReadonlySet<CommandName> = new Set([
   ...(['found', 'stage', 'unlock', 'lock', 'changeKey', 'destroyKey'] as const),
   ...(['changeDomain', 'reportTamper', 'acknowledgeTamper', 'zeroise'] as const),
+  ...(['beginEpoch', 'rotateKek'] as const),
 ])
 
 /** What ends or stops a module, as it should. */
@@ -33,6 +34,13 @@ const ending: ReadonlySet<string> = new Set(['lock', 'reportTamper', 'zeroise'])
 const refusals: Readonly<Partial<Record<ModuleState, string>>> = {
   failed: 'MODULE_FAILED',
   tampered: 'MODULE_TAMPERED',
+}
+
+/** What wants another command before it. */
+const outOfTurn: Readonly<Partial<Record<CommandName, string>>> = {
+  offerShare: 'CHALLENGE_INVALID',
+  takeEpochSnapshot: 'MODULE_STATE_INVALID',
+  commitEpoch: 'MODULE_STATE_INVALID',
 }
 
 const domain = await MatrixDomain.found()
@@ -64,8 +72,7 @@ suite('commands of a real module', () => {
         assert.equal(before.state, state)
         const { error } = await caller.one({ command: name, ...domain.asks(caller)[name] })
         const refusal = refusals[state] ?? 'MODULE_STATE_INVALID'
-        const taken = name === 'offerShare' ? 'CHALLENGE_INVALID' : undefined
-        const expected = commands[name].states.includes(state) ? taken : refusal
+        const expected = commands[name].states.includes(state) ? outOfTurn[name] : refusal
         assert.equal(error?.code, expected, `${name}: ${error?.message}`)
         if (error) assert.deepEqual(await standing(caller), before, `${name}: invariant 11`)
         if (error || !changing.has(name)) continue

@@ -4,7 +4,7 @@
  */
 
 import assert from 'node:assert/strict'
-import { createHash, createHmac, createPublicKey, hkdfSync, verify } from 'node:crypto'
+import { createHash, createHmac, createPublicKey, verify } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { suite, test } from 'node:test'
@@ -13,8 +13,8 @@ import { decodeLeaf, decodeLeafGroup } from '../../src/hsm/contract/leaf.ts'
 import { leafHash, MerkleTree } from '../../src/hsm/contract/merkle.ts'
 import { Domain } from '../../src/hsm/domain.ts'
 import { Caller, newKeyId } from '../../src/hsm/door.testing.ts'
+import { EpochKeys } from '../../src/hsm/epoch-keys.ts'
 import { ModuleRecord } from '../../src/hsm/record.ts'
-import { SealingKey } from '../../src/hsm/sealing.ts'
 import { Secret } from '../../src/hsm/secret.ts'
 import { flipBit } from './flip-bit.ts'
 
@@ -155,14 +155,9 @@ test('the digest of the arguments is that of the text', async () => {
 /** A domain of the vector's ids with this record key; its other keys are made up. */
 function domainWith(recordKey: Uint8Array): Domain {
   const domainId = hex(vector.domainId)
-  const epoch = Buffer.from([0, 0, 0, 1])
-  const root = Secret.copyOf(Buffer.alloc(32, 1))
-  const info = Buffer.concat([Buffer.from('keyhold key-encryption key v1'), epoch])
-  const bytes = root.expose((exposed) => hkdfSync('sha256', exposed, domainId, info, 32))
-  using wrappingKey = new Secret(new Uint8Array(bytes))
-  using sealing = new SealingKey(wrappingKey)
-  const kek = sealing.seal(Buffer.concat([domainId, epoch]), Buffer.alloc(32, 2))
+  using epochKeys = EpochKeys.found(domainId)
+  const root = epochKeys.root.expose((bytes) => Secret.copyOf(bytes))
   const others = [3, 4, 5].map((value) => Buffer.alloc(32, value))
-  const encoded = Buffer.concat([Buffer.from([1]), epoch, kek, recordKey, ...others])
+  const encoded = Buffer.concat([Buffer.from([1]), epochKeys.encode(), recordKey, ...others])
   return Domain.decode(root, { domainId, moduleId: hex(vector.moduleId) }, encoded)
 }

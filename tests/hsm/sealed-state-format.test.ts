@@ -72,6 +72,12 @@ function hkdf(key: Uint8Array, salt: Uint8Array, info: Uint8Array): Buffer {
   return Buffer.from(hkdfSync('sha256', key, salt, info, 32))
 }
 
+/** Of epoch 1. */
+function sealingKey(label: string): Buffer {
+  const info = Buffer.concat([Buffer.from(label), Buffer.from('00000001', 'hex')])
+  return hkdf(hex(vector.root), hex(vector.domainId), info)
+}
+
 suite('docs/formats/sealed-state.json by the text alone', () => {
   const stateKey = hkdf(
     hex(vector.root),
@@ -110,20 +116,26 @@ suite('docs/formats/sealed-state.json by the text alone', () => {
     assert.equal(position.readBigUInt64BE(40), BigInt(vector.durableLeaves))
     assert.equal(position.readBigUInt64BE(48), BigInt(vector.lastMicros))
     assert.equal(position.readUInt32BE(56), 1)
-    assert.equal(position.readUInt32BE(60), 1 + 4 + 72 + 4 * 32)
-    assert.equal(position[64], 1, 'a development domain')
+    assert.equal(position.readUInt32BE(60), 1 + 232 + 4 * 32)
+    assert.equal(position.readUInt32BE(64), 0)
+    assert.equal(position[68], 1, 'a development domain')
     const aad = Buffer.concat([second.subarray(0, 53), sha256(first)])
     assert.equal(floorText(open(stateKey, aad, second.subarray(53))), entryText(0))
   })
 
-  test('the domain in it: its KEK opens, and the identity key is the one that is named', () => {
-    const epoch = position.subarray(65, 69)
-    const info = Buffer.concat([Buffer.from('keyhold key-encryption key v1'), epoch])
-    const wrapping = hkdf(hex(vector.root), hex(vector.domainId), info)
-    const kekContext = Buffer.concat([hex(vector.domainId), epoch])
-    assert.equal(open(wrapping, kekContext, position.subarray(69, 141)).length, 32)
+  test('the domain in it: KEK, KEK before and backup key open, and the identity key is the one that is named', () => {
+    const [kek, before] = [position.subarray(69, 77), position.subarray(221, 229)]
+    assert.equal(kek.toString('hex'), '0000000100000002')
+    assert.equal(before.toString('hex'), '0000000100000001')
+    const wrapping = sealingKey('keyhold key-encryption key v1')
+    const context = (name: Buffer) => Buffer.concat([hex(vector.domainId), name])
+    assert.equal(open(wrapping, context(kek), position.subarray(77, 149)).length, 32)
+    assert.equal(open(wrapping, context(before), position.subarray(229, 301)).length, 32)
+    const backup = sealingKey('keyhold backup key v1')
+    const epoch = context(position.subarray(69, 73))
+    assert.equal(open(backup, epoch, position.subarray(149, 221)).length, 32)
     const identity = createPrivateKey({
-      key: position.subarray(205, 237),
+      key: position.subarray(365, 397),
       format: 'raw-private',
       asymmetricKeyType: 'ed25519',
     })
@@ -132,7 +144,7 @@ suite('docs/formats/sealed-state.json by the text alone', () => {
   })
 
   test('the domain state stands behind the domain, with a MAC under the root key', () => {
-    const ledger = JSON.parse(position.subarray(64 + position.readUInt32BE(60)).toString())
+    const ledger = JSON.parse(position.subarray(68 + position.readUInt32BE(60)).toString())
     const { statement, mac } = ledger.domainState
     const info = Buffer.from('keyhold domain state v1')
     const key = hkdf(hex(vector.root), hex(vector.domainId), info)

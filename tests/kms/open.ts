@@ -73,6 +73,14 @@ export class TestKms implements AsyncDisposable {
     return caller
   }
 
+  /** A person with this role in every namespace, and in what concerns the whole installation. */
+  async everywhere(role: Role): Promise<Caller> {
+    const input = { name: `${role}-everywhere`, kind: 'person' } as const
+    const identity = await createIdentity(this.kms, this.first, input)
+    await setRoles(this.kms, this.first, '*', identity.id, [role])
+    return callerOf(identity)
+  }
+
   /** As a new process would, with the module as it is, or through another host. */
   async reopen(host: ModuleHost = this.host): Promise<void> {
     await this.#kms?.[Symbol.asyncDispose]()
@@ -105,6 +113,7 @@ export class TestKms implements AsyncDisposable {
         resolve(true)
         return new Promise(() => undefined)
       },
+      renewEpoch: (claim, request) => this.host.renewEpoch(claim, request),
     })
     return Promise.race([isCut, work(this.kms).then(() => false)])
   }

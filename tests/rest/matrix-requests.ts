@@ -151,7 +151,31 @@ const nothingMore: Wisher = async () => ({})
 const nonce = `?nonce=${'aa'.repeat(16)}`
 const readKey: Wisher = async (_, { keys }) => ({ parameters: { key: String(keys.sign) } })
 
+/** When the rotation that another row has begun is done: until then it would be refused. */
+const whenRotated =
+  (wish: (installation: Installation) => Promise<Wish>): Wisher =>
+  async (installation) => {
+    await rotated(installation)
+    return wish(installation)
+  }
+
+async function rotated({ server }: Installation): Promise<void> {
+  for (;;) {
+    const { body } = await server.ok('GET', '/v1/domain/rotation')
+    const { rotation } = body as { rotation?: { phase: string } }
+    if (rotation === undefined || rotation.phase === 'done') return
+  }
+}
+
 const wishes: Readonly<Record<string, Wisher>> = {
+  rotateKek: async () => ({ body: {} }),
+  retireKek: whenRotated(async () => ({ body: {} })),
+  shredEpoch: whenRotated(async ({ server }) => {
+    const { body } = await server.ok('GET', '/v1/status')
+    const { domainId } = body.module as { domainId: string }
+    return { body: { confirm: domainId } }
+  }),
+  getShredCertificate: whenRotated(async () => ({ parameters: { epoch: '1' } })),
   createNamespace: async () => ({ body: { name: unique('place') } }),
   getNamespace: nothingMore,
   createIdentity: async () => ({ body: { name: unique('person'), kind: 'application' } }),

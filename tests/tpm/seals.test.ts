@@ -59,7 +59,7 @@ suite('seals side by side', { timeout: 120_000 }, () => {
       await host.seals.add(claim, 'passphrase', typed)
       assert(typed.every((byte) => byte === 0))
       assert.deepEqual(await host.seals.list(), ['passphrase', 'tpm'])
-      const kinds = (await host.events(100)).filter(({ event }) => event === 'seal added')
+      const kinds = (await host.events.read(100)).filter(({ event }) => event === 'seal added')
       assert.deepEqual(
         kinds.map(({ kind }) => kind),
         ['passphrase'],

@@ -32,6 +32,7 @@ export function addStatusCommand(program: Command): void {
             ['identity key', module.identityKey],
             ['security level', module.level],
             ['epoch', module.epoch],
+            ['KEK', `${module.kek}${module.rewrapping ? ' (keys are being re-wrapped)' : ''}`],
             ['loaded keys', module.loadedKeys],
             ['record', `${module.recordSize.toLocaleString('en')} leaves`],
             ['freshness', module.freshness],

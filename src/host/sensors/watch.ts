@@ -40,7 +40,7 @@ export class TamperWatch implements AsyncDisposable {
   }
 
   #take(event: SensorEvent): void {
-    this.#host.note('tamper signal', { ...event })
+    this.#host.events.add('tamper signal', { ...event })
     this.#log({ level: 'error', message: `tamper signal ${event.signal}: ${event.detail}` })
     if (this.#waiting.length < waitingMax) this.#waiting.push(event)
     this.#report()

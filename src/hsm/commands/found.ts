@@ -2,6 +2,7 @@
 
 import type { Commands } from '../contract/commands.ts'
 import { type SealKind, sealKinds } from '../contract/domain-commands.ts'
+import type { Custodians } from '../contract/domain-state.ts'
 import { HsmError } from '../contract/errors.ts'
 import { sealSecretBytesMax } from '../contract/limits.ts'
 import { encodeList, sharesMax } from '../contract/share.ts'
@@ -18,12 +19,13 @@ import { assertSealPermitted, assertStanding } from '../levels.ts'
 import type { Module } from '../module.ts'
 import { parseBoolean, parseChoice, parseObject } from '../parse.ts'
 import { makeSeal } from '../seals.ts'
+import type { ShareSet } from '../shares.ts'
 import { foundState } from '../unlock.ts'
 import { command, unrestricted } from './row.ts'
 
 export const sealedSecret = { bytesMax: sealSecretBytesMax + transportOverheadBytes }
 /** Each passphrase behind its length. */
-const passphrasesBytesMax = sharesMax * (2 + sealSecretBytesMax) + transportOverheadBytes
+export const passphrasesBytesMax = sharesMax * (2 + sealSecretBytesMax) + transportOverheadBytes
 
 interface FoundArguments {
   readonly development: boolean
@@ -80,16 +82,11 @@ async function foundDomain(
   const seal = kind && secret ? await makeSeal(kind, secret, domain) : undefined
   const shares = custodians && (await shareRoot(domain, custodians, passphrases))
   const time = module.now()
-  const names = custodians?.people.map(({ name }) => name) ?? []
-  const keepers = shares && {
-    shareSet: shares.shareSet.toString('hex'),
-    threshold: custodians?.threshold ?? 0,
-    names,
-  }
-  const domainState = foundDomainState(domain, founding, { custodians: keepers ?? null, time })
+  const keepers = keepersOf(custodians, shares)
+  const domainState = foundDomainState(domain, founding, { custodians: keepers, time })
   const said = signFounding(domain, domainState, { seal: kind, custodians, shares, time })
   const { snapshot, ...opened } = foundState(
-    { domain, domainState },
+    { domain, domainState, seals: kind === undefined ? {} : { [kind]: 1 } },
     module.staged,
     module.prelude,
     module.clock,
@@ -105,6 +102,16 @@ async function foundDomain(
     ...(shares ? { shares: encodeList(shares.files) } : {}),
   }
   return { result: idsOf(domain), parts: answer }
+}
+
+/** As the domain state names them. */
+export function keepersOf(
+  custodians: CustodiansAsked | undefined,
+  shares: ShareSet | undefined,
+): Custodians | null {
+  if (!custodians || !shares) return null
+  const names = custodians.people.map(({ name }) => name)
+  return { shareSet: shares.shareSet.toString('hex'), threshold: custodians.threshold, names }
 }
 
 export function idsOf({ domainId, moduleId, identityPublicKey }: Domain) {

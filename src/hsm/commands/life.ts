@@ -124,6 +124,7 @@ async function openRoot(
 export const lock = command({
   name: 'lock',
   states: whileOpen,
+  whileTurning: true,
   ...unrestricted,
   alone: true,
   record: 'nothing',
@@ -147,7 +148,8 @@ export const addSeal = command({
     module.move(async () => {
       assertSealPermitted(module.level, kind)
       using secret = module.transport.open(sealed, 'seal secret')
-      return { result: {}, parts: { seal: await makeSeal(kind, secret, module.open.domain) } }
+      const seal = await makeSeal(kind, secret, module.open.domain)
+      return { result: {}, parts: { seal }, changes: [module.open.ledger.countSeal(kind)] }
     }),
 })
 
@@ -159,10 +161,7 @@ export const takeSnapshot = command({
   alone: true,
   record: 'nothing',
   parts: {},
-  parse: (untrusted) => {
-    const { piece } = parseObject(untrusted, ['piece'], 'arguments')
-    return { piece: parseInteger(piece, { name: 'piece', min: 0, max: piecesMax }) }
-  },
+  parse: parsePiece,
   run: (module, { piece }) => {
     const { bytes, pieces, generation } = module.open.sealedState.snapshotPiece(piece)
     return { result: { generation, pieces }, parts: { snapshot: bytes } }
@@ -173,6 +172,7 @@ export const takeSnapshot = command({
 export const signHead = command({
   name: 'signHead',
   states: whileOpen,
+  whileTurning: true,
   ...unrestricted,
   alone: true,
   record: 'nothing',
@@ -185,6 +185,11 @@ export const signHead = command({
     return { result: { size }, parts: { note: Buffer.from(note) } }
   },
 })
+
+export function parsePiece(untrusted: unknown): { piece: number } {
+  const { piece } = parseObject(untrusted, ['piece'], 'arguments')
+  return { piece: parseInteger(piece, { name: 'piece', min: 0, max: piecesMax }) }
+}
 
 function parseSealKind(untrusted: unknown) {
   const { seal } = parseObject(untrusted, ['seal'], 'arguments')

@@ -54,6 +54,8 @@ interface Rule {
   readonly states: readonly ModuleState[]
   /** True: the only command of its frame, because its place in the order of answers matters. */
   readonly alone?: true
+  /** True: also while the next epoch is ready to take the place of the one in force. */
+  readonly whileTurning?: true
   /** True: it works with a loaded key, and so a destruction waits until it is done. */
   readonly uses?: true
   /** True: it makes the next version of the domain state, whose predecessor binds its approvals. */

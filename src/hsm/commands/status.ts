@@ -10,6 +10,7 @@ import { command, unrestricted } from './row.ts'
 export const getStatus = command({
   name: 'getStatus',
   states: moduleStates,
+  whileTurning: true,
   ...unrestricted,
   record: 'nothing',
   parts: {},
@@ -70,6 +71,8 @@ function statusOf(module: Module) {
     development: domain?.development ?? false,
     level: domain ? module.level : 0,
     epoch: domain?.epoch ?? 0,
+    kek: domain?.kek.generation ?? 0,
+    rewrapping: domain?.kekBefore !== undefined,
     loadedKeys: module.keys.size,
     floorEntries: floor?.size ?? 0,
     recordSize: record?.size ?? 0,

@@ -140,7 +140,7 @@ export function verifyAttestation(
   domain: DomainStatement,
   nonce?: string,
 ): Attestation {
-  const { statement, signatures } = decode(file, attestationBytesMax)
+  const { statement, signatures } = openSignedFile(file, attestationBytesMax)
   const attestation = parseAttestation(statement)
   if (attestation.domain !== domain.domain) throw invalid('it is of another domain')
   const member = domain.members.find(({ module }) => module === attestation.module)
@@ -168,7 +168,7 @@ export function verifyAttestation(
  * @throws HsmError ATTESTATION_INVALID
  */
 export function openDomainStatement(file: Uint8Array): DomainStatement {
-  const { statement, signatures } = decode(file, domainStatementBytesMax)
+  const { statement, signatures } = openSignedFile(file, domainStatementBytesMax)
   assertFormat(statement, [domainFormat])
   if (!fits(statement, domainShape)) throw invalid('it lacks what a domain statement has')
   const domain = statement as unknown as DomainStatement
@@ -181,8 +181,8 @@ export function openDomainStatement(file: Uint8Array): DomainStatement {
 
 type Members = Readonly<Record<string, unknown>>
 
-/** A file in its one encoding. */
-function decode(
+/** A file in its one encoding, what it says and the signatures over that, not checked. @throws HsmError */
+export function openSignedFile(
   file: Uint8Array,
   bytesMax: number,
 ): { readonly statement: Members; readonly signatures: DoubleSignature } {
@@ -255,6 +255,9 @@ const isHex = (bytesMin: number, bytesMax: number) => (value: unknown) =>
 const isNullOr = (shape: Shape) => (value: unknown) => value === null || fits(value, shape)
 const isLimits = (value: unknown) =>
   fits(value, Object.fromEntries(Object.keys(Object(value)).map((name) => [name, isCount])))
+
+/** For whoever has files of the same kind. */
+export const shapes = { fits, isText, isBoolean, isCount, isHex, isOneOf, isListOf }
 
 const isId = isHex(16, 16)
 const isHash = isHex(32, 32)

@@ -7,6 +7,7 @@
 import type { AlgorithmName } from './algorithms.ts'
 import type { DomainCommands } from './domain-commands.ts'
 import type { EntropyCommands } from './entropy.ts'
+import type { EpochCommands } from './epoch-commands.ts'
 import type { HsmErrorCode } from './errors.ts'
 import type { KeyAttributes, KeyChange, KeyTemplate } from './keys.ts'
 
@@ -129,6 +130,10 @@ export interface ModuleStatus {
   /** Security level of the domain, 1 to 4; 0 before there is one. */
   readonly level: number
   readonly epoch: number
+  /** Generation of the key-encryption key, counted from the founding. */
+  readonly kek: number
+  /** Whether the KEK before is held as well: keys are being re-wrapped. */
+  readonly rewrapping: boolean
   readonly loadedKeys: number
   readonly floorEntries: number
   readonly recordSize: number
@@ -148,7 +153,7 @@ export interface ModuleStatus {
   readonly node: string
 }
 
-export interface Commands extends DomainCommands, EntropyCommands {
+export interface Commands extends DomainCommands, EntropyCommands, EpochCommands {
   getStatus: { arguments: None; parts: None; result: ModuleStatus; answer: None }
   /** All known answers, or those of these algorithms and names. */
   selfTest: {

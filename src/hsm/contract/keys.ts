@@ -29,6 +29,14 @@ export function keyIdFromBytes(bytes: Uint8Array): KeyId {
   return parseKeyId(`key_${Buffer.from(bytes).toString('hex')}`)
 }
 
+/**
+ * Generation of the KEK that a wrapped key names (docs/formats/wrapped-key.md section 2), for whoever
+ * keeps it and has it re-wrapped; the module believes what it opens.
+ */
+export function kekOfWrapped(wrapped: Uint8Array): number {
+  return new DataView(wrapped.buffer, wrapped.byteOffset, wrapped.length).getUint32(92)
+}
+
 /** States in which a key has bytes; the position is its number in a wrapped key. */
 export const keyStates = [
   'pre-active',

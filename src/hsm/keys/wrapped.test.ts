@@ -31,7 +31,7 @@ import { DerivingKey, openUnder } from '../primitives/xaes-256-gcm.ts'
 import { Secret } from '../secret.ts'
 import { attributesOf, generatedClass } from './attributes.ts'
 import { KeyMaterial } from './material.ts'
-import { decodeHeader, encodeHeader, unwrap, wrap } from './wrapped.ts'
+import { decodeHeader, encodeHeader, rewrap, unwrap, wrap } from './wrapped.ts'
 
 const domain = Domain.found({ development: true })
 const invalid = { name: 'HsmError', code: 'WRAPPED_KEY_INVALID' }
@@ -80,7 +80,8 @@ suite('the header', () => {
       fc.property(anyAttributes, (attributes) => {
         const header = encodeHeader(domain, attributes)
         const bytes = Buffer.concat([header, Buffer.alloc(40)])
-        assert.deepEqual(decodeHeader(domain, bytes), { attributes, headerEnd: header.length })
+        const headerEnd = header.length
+        assert.deepEqual(decodeHeader(domain, bytes), { attributes, kek: domain.kek, headerEnd })
       }),
     )
   })
@@ -162,6 +163,35 @@ suite('wrapped keys', () => {
     assert.throws(() => unwrap(domain, swapped), invalid)
   })
 
+  test('re-wrapping changes the KEK and nothing else; the one before opens until it is retired', async () => {
+    const { bytes, attributes } = await wrapped()
+    using next = domain.withNextKek()
+    assert.deepEqual(next.kekBefore, domain.kek)
+    const opened = unwrap(next, bytes)
+    assert.deepEqual(opened.attributes, attributes)
+    const again = rewrap(next, bytes)
+    assert.deepEqual(again.attributes, attributes)
+    using retired = next.withoutKekBefore()
+    using one = opened.material.toBytes()
+    using other = unwrap(retired, again.wrapped).material.toBytes()
+    assert(one.expose((a) => other.expose((b) => Buffer.from(a).equals(b))))
+    for (const open of [unwrap, rewrap]) {
+      assert.throws(() => open(retired, bytes), { code: 'WRAPPED_KEY_OUTDATED' })
+      assert.throws(() => open(domain, again.wrapped), invalid, 'a KEK that there never was')
+    }
+  })
+
+  test('another epoch opens what the one before wrapped, and a third does not', async () => {
+    const { bytes } = await wrapped()
+    using second = domain.inNextEpoch()
+    const { wrapped: again } = rewrap(second, bytes)
+    using retired = second.withoutKekBefore()
+    assert.throws(() => unwrap(retired, bytes), { code: 'WRAPPED_KEY_OUTDATED' })
+    using third = retired.inNextEpoch()
+    assert.equal(unwrap(third, again).attributes.version, 3)
+    assert.throws(() => unwrap(third, bytes), { code: 'WRAPPED_KEY_OUTDATED' })
+  })
+
   test('wrapping the same key twice gives different bytes', async () => {
     const { bytes, attributes } = await wrapped()
     const { material } = unwrap(domain, bytes)
@@ -184,7 +214,8 @@ suite('docs/formats/wrapped-key.json', () => {
   for (const vector of vectors) {
     test(vector.comment, () => {
       const bytes = Buffer.from(vector.wrapped, 'hex')
-      const home = { domainId: bytes.subarray(7, 23), epoch: bytes.readUInt32BE(23) }
+      const named = { epoch: bytes.readUInt32BE(23), generation: bytes.readUInt32BE(92) }
+      const home = { domainId: bytes.subarray(7, 23), kek: named }
       const { attributes, headerEnd } = decodeHeader(home, bytes)
       assert.deepEqual(attributes, vector.attributes)
       assert.deepEqual(encodeHeader(home, attributes), bytes.subarray(0, headerEnd))

@@ -1,8 +1,9 @@
 /**
  * Wrapped keys (docs/formats/wrapped-key.md): a key encrypted for keeping anywhere, with its attributes
  * bound to it as associated data. One encoding only: whatever is not byte for byte what this file
- * writes, is not authentic, or is of another domain or epoch, is WRAPPED_KEY_INVALID, always with the
- * same message. The key that wraps is derived for each key id, so that no nonce limit is ever near.
+ * writes, is not authentic, or is of another domain or of a KEK that there never was, is
+ * WRAPPED_KEY_INVALID, always with the same message. The key that wraps is derived for each key id, so
+ * that no nonce limit is ever near.
  */
 
 import assert from 'node:assert/strict'
@@ -25,6 +26,7 @@ import {
   provenances,
 } from '../contract/keys.ts'
 import type { Domain } from '../domain.ts'
+import type { KekName } from '../epoch-keys.ts'
 import { SealingKey, sealingOverheadBytes } from '../sealing.ts'
 import { Secret } from '../secret.ts'
 import { algorithmsPerKeyMax } from './attributes.ts'
@@ -45,8 +47,8 @@ const flagExternalIv = 2
 const flagPlaintextRelease = 4
 const flagCanary = 8
 
-/** Which domain and epoch a wrapped key belongs to: the part of Domain that stands in the header. */
-export type Home = Pick<Domain, 'domainId' | 'epoch'>
+/** What wraps a key: the part of Domain that stands in the header. */
+export type Home = Pick<Domain, 'domainId' | 'kek'>
 
 const typesByNumber = new Map<number, KeyTypeName>(
   Object.entries(keyTypes).map(([name, { number }]) => [number, name as KeyTypeName]),
@@ -66,9 +68,30 @@ export interface UnwrappedKey {
  * All bytes are compared, which says more than a check value would and costs a third of parsing.
  */
 export function wrap(domain: Domain, attributes: KeyAttributes, material: KeyMaterial): Buffer {
-  using wrappingKey = domain.wrappingKey(attributes.key)
-  using sealing = new SealingKey(wrappingKey)
   using bytes = material.toBytes()
+  return wrapBytes(domain, attributes, bytes)
+}
+
+/**
+ * The same key with the same attributes and revision, under the KEK in force. The key itself is not
+ * parsed: what it is was known when it was wrapped, and that it is still that is what opening says.
+ * @throws HsmError WRAPPED_KEY_INVALID, WRAPPED_KEY_OUTDATED
+ */
+export function rewrap(domain: Domain, wrapped: Uint8Array): Rewrapped {
+  const { attributes, bytes } = openWrapped(domain, wrapped)
+  using owned = bytes
+  return { attributes, wrapped: wrapBytes(domain, attributes, owned) }
+}
+
+export interface Rewrapped {
+  readonly attributes: KeyAttributes
+  readonly wrapped: Buffer
+}
+
+function wrapBytes(domain: Domain, attributes: KeyAttributes, bytes: Secret): Buffer {
+  using wrappingKey = domain.wrappingKey(attributes.key, domain.kek)
+  assert(wrappingKey)
+  using sealing = new SealingKey(wrappingKey)
   const header = encodeHeader(domain, attributes)
   const wrapped = Buffer.concat([header, bytes.expose((exposed) => sealing.seal(header, exposed))])
   assert(wrapped.length <= wrappedKeyBytesMax)
@@ -80,21 +103,44 @@ export function wrap(domain: Domain, attributes: KeyAttributes, material: KeyMat
   return wrapped
 }
 
-/** The caller disposes of the material. @throws HsmError WRAPPED_KEY_INVALID, SECURE_HEAP_FULL */
+/**
+ * The caller disposes of the material.
+ * @throws HsmError WRAPPED_KEY_INVALID, WRAPPED_KEY_OUTDATED for one under a KEK that is not in force
+ *   any more, SECURE_HEAP_FULL
+ */
 export function unwrap(domain: Domain, wrapped: Uint8Array): UnwrappedKey {
-  if (wrapped.length > wrappedKeyBytesMax) throw invalid()
-  const { attributes, headerEnd } = decodeHeader(domain, wrapped)
-  using wrappingKey = domain.wrappingKey(attributes.key)
-  using sealing = new SealingKey(wrappingKey)
+  const { attributes, bytes } = openWrapped(domain, wrapped)
+  using owned = bytes
+  const { type, class: keyClass } = attributes
   try {
-    const header = wrapped.subarray(0, headerEnd)
-    using bytes = new Secret(sealing.open(header, wrapped.subarray(headerEnd)))
-    const { type, class: keyClass } = attributes
-    return { attributes, material: KeyMaterial.fromOwnBytes(type, keyClass, bytes) }
+    return { attributes, material: KeyMaterial.fromOwnBytes(type, keyClass, owned) }
   } catch (error) {
     if (error instanceof HsmError && error.code !== 'SECURE_HEAP_FULL') throw invalid(error)
     throw error
   }
+}
+
+/** The caller disposes of the bytes. */
+function openWrapped(
+  domain: Domain,
+  wrapped: Uint8Array,
+): { readonly attributes: KeyAttributes; readonly bytes: Secret } {
+  if (wrapped.length > wrappedKeyBytesMax) throw invalid()
+  const { attributes, kek, headerEnd } = decodeHeader(domain, wrapped)
+  using wrappingKey = domain.wrappingKey(attributes.key, kek)
+  if (!wrappingKey) throw wasInForce(kek, domain.kek) ? outdated() : invalid()
+  using sealing = new SealingKey(wrappingKey)
+  try {
+    const header = wrapped.subarray(0, headerEnd)
+    return { attributes, bytes: new Secret(sealing.open(header, wrapped.subarray(headerEnd))) }
+  } catch (error) {
+    throw invalid(error)
+  }
+}
+
+/** By what the header says, which nobody has authenticated: it decides between two refusals. */
+function wasInForce({ epoch, generation }: KekName, now: KekName): boolean {
+  return epoch > 0 && generation > 0 && epoch <= now.epoch && generation < now.generation
 }
 
 /** Everything in front of the nonce; it is the associated data. */
@@ -106,7 +152,7 @@ export function encodeHeader(home: Home, attributes: KeyAttributes): Buffer {
   bytes.writeUInt8(formatVersion, 4)
   bytes.writeUInt16BE(headerBytes, 5)
   home.domainId.copy(bytes, 7)
-  bytes.writeUInt32BE(home.epoch, 23)
+  bytes.writeUInt32BE(home.kek.epoch, 23)
   keyIdBytes(attributes.key).copy(bytes, 27)
   bytes.writeUInt32BE(attributes.version, 43)
   bytes.writeUInt32BE(attributes.revision, 47)
@@ -122,8 +168,8 @@ export function encodeHeader(home: Home, attributes: KeyAttributes): Buffer {
   // A limit on the number of uses: none in this version.
   writeUint64(bytes, 0, 83)
   bytes.writeUInt8(attributes.approvals, 91)
-  // Generation of the KEK, and the home of a key whose uses are limited: one, and none, in this version.
-  bytes.writeUInt32BE(1, 92)
+  bytes.writeUInt32BE(home.kek.generation, 92)
+  // The home of a key whose uses are limited: none in this version.
   bytes.writeUInt8(algorithms.length, 112)
   for (const [index, name] of algorithms.entries()) {
     bytes.writeUInt16BE(algorithmRows[name].number, 113 + 2 * index)
@@ -134,12 +180,12 @@ export function encodeHeader(home: Home, attributes: KeyAttributes): Buffer {
 /**
  * What the header says, not authenticated.
  * @returns headerEnd: where the nonce begins
- * @throws HsmError WRAPPED_KEY_INVALID unless it is the one encoding, of this domain and epoch
+ * @throws HsmError WRAPPED_KEY_INVALID unless it is the one encoding, of this domain
  */
 export function decodeHeader(
-  home: Home,
+  { domainId }: Pick<Home, 'domainId'>,
   wrapped: Uint8Array,
-): { attributes: KeyAttributes; headerEnd: number } {
+): { attributes: KeyAttributes; kek: KekName; headerEnd: number } {
   const bytes = Buffer.from(wrapped.buffer, wrapped.byteOffset, wrapped.length)
   if (bytes.length < prefixBytes + headerBytesMin + sealingOverheadBytes) throw invalid()
   const count = bytes.readUInt8(112)
@@ -168,9 +214,11 @@ export function decodeHeader(
     approvals: bytes.readUInt8(91),
     canary: (flags & flagCanary) !== 0,
   }
-  // Magic, version, length, domain, epoch, unused bits and the usage limit are all in this comparison.
-  if (!encodeHeader(home, attributes).equals(bytes.subarray(0, headerEnd))) throw invalid()
-  return { attributes, headerEnd }
+  const kek = { epoch: bytes.readUInt32BE(23), generation: bytes.readUInt32BE(92) }
+  // Magic, version, length, domain, unused bits and the usage limit are all in this comparison.
+  const encoded = encodeHeader({ domainId, kek }, attributes)
+  if (!encoded.equals(bytes.subarray(0, headerEnd))) throw invalid()
+  return { attributes, kek, headerEnd }
 }
 
 function flagsOf({ exportable, externalIv, plaintextRelease, canary }: KeyAttributes): number {
@@ -210,4 +258,8 @@ function readUint64(bytes: Buffer, offset: number): number {
 function invalid(cause?: unknown): HsmError {
   const options = cause === undefined ? undefined : { cause }
   return new HsmError('WRAPPED_KEY_INVALID', 'not a wrapped key of this domain and epoch', options)
+}
+
+function outdated(): HsmError {
+  return new HsmError('WRAPPED_KEY_OUTDATED', 'wrapped under a KEK that is not in force any more')
 }

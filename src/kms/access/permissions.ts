@@ -36,6 +36,8 @@ export const permissions = [
   'aliases:remove',
   'random:generate',
   'transport-key:read',
+  'domain:rotate-kek',
+  'domain:shred',
   'record:read',
   'attestation:read',
   'domain:read',
@@ -87,6 +89,8 @@ export const permissionsByRole = {
     'transport-key:read',
     'attestation:read',
     'domain:read',
+    'domain:rotate-kek',
+    'domain:shred',
     'status:read',
   ],
   operator: [

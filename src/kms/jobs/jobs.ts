@@ -1,12 +1,13 @@
 /**
- * The manager's jobs, once a minute: what a module that went away left unfinished, keys whose waiting
- * period is over, answers and tokens that nobody needs any more. What is due is in the database, not in
+ * The manager's jobs, once a minute: what a module that went away left unfinished (a rotation of the KEK
+ * among it), keys whose waiting period is over, answers and tokens that nobody needs any more. What is due is in the database, not in
  * a timer, so that nothing is lost by a restart; one that fails is tried again the next minute.
  */
 
 import { deleteAnswersBefore } from '../../storage/answers.ts'
 import { keysDue } from '../../storage/keys.ts'
 import { deleteTokensEndedBefore } from '../../storage/tokens.ts'
+import { finishRotation } from '../domain/rotation.ts'
 import { destroyIfDue } from '../keys/destruction.ts'
 import type { Kms } from '../kms.ts'
 import { answerKeptMs, endedTokensKeptMs } from '../limits.ts'
@@ -36,6 +37,7 @@ export async function runJobs(kms: Kms): Promise<void> {
   const jobs: Readonly<Record<string, () => Promise<void>>> = {
     'finish what was left': () => finishIntents(kms),
     'destroy keys that are due': () => destroyDue(kms),
+    'finish a rotation of the KEK': () => finishRotation(kms),
     'forget old answers': () =>
       kms.db.write((query) => deleteAnswersBefore(query, kms.now() - answerKeptMs)),
     'forget ended tokens': () =>

@@ -7,7 +7,7 @@
 
 import assert from 'node:assert/strict'
 import type { Call, Outcome } from '../../hsm/contract/commands.ts'
-import { type KeyId, parseKeyId } from '../../hsm/contract/keys.ts'
+import { type KeyId, kekOfWrapped, parseKeyId } from '../../hsm/contract/keys.ts'
 import type { Query } from '../../storage/database.ts'
 import { deleteIntent, intentsOf } from '../../storage/intents.ts'
 import { type KeyVersionsTable, putRevision, versionsOf } from '../../storage/key-versions.ts'
@@ -107,7 +107,8 @@ export async function applyStates(
   const revisions = await newRevisions(kms, caller, intent, moving)
   await kms.db.write(async (query) => {
     for (const { version, ...revision } of revisions) {
-      await putRevision(query, { keyId, version }, { ...revision, state: plan.to })
+      const kek = kekOfWrapped(revision.wrapped)
+      await putRevision(query, { keyId, version }, { ...revision, state: plan.to, kek })
     }
     if (revisions.length > 0 || Object.keys(plan.row).length > 0) {
       await changeRow(query, kms, keyId, plan.row)

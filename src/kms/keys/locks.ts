@@ -13,6 +13,12 @@ export class KeyLocks {
     return this.#lines.has(keyId)
   }
 
+  /** Resolves when everybody but the holder of this name is done who holds or waits for one now. */
+  async settled(except: string): Promise<void> {
+    const others = [...this.#lines].filter(([name]) => name !== except)
+    await Promise.all(others.map(([, line]) => line))
+  }
+
   async hold<T>(keyId: string, work: () => Promise<T>): Promise<T> {
     const before = this.#lines.get(keyId)
     const { promise, resolve } = Promise.withResolvers<void>()

@@ -7,7 +7,7 @@
 
 import type { KeyClass } from '../../hsm/contract/algorithms.ts'
 import type { NewKey } from '../../hsm/contract/commands.ts'
-import { type KeyId, type KeyTemplate, parseKeyId } from '../../hsm/contract/keys.ts'
+import { type KeyId, type KeyTemplate, kekOfWrapped, parseKeyId } from '../../hsm/contract/keys.ts'
 import type { Query } from '../../storage/database.ts'
 import { deleteIntent } from '../../storage/intents.ts'
 import { findKeyName, insertKeyName } from '../../storage/key-names.ts'
@@ -184,6 +184,7 @@ export function versionRow(
   const { version, revision, state, provenance, created } = attributes
   return {
     ...{ keyId, version, revision, state, provenance, created, wrapped },
+    kek: kekOfWrapped(wrapped),
     checkValue: JSON.stringify(checkValue),
     publicKey: publicKey ?? null,
   }

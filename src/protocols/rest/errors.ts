@@ -98,6 +98,7 @@ export const problems = {
   PRECONDITION_REQUIRED: row(428, 'If-Match is required'),
   RECORD_INVALID: row(500, 'Internal error'),
   RECORD_NOT_STORED: row(503, 'Record cannot be stored'),
+  REWRAP_UNFINISHED: row(409, 'Keys are being re-wrapped'),
   REQUEST_INVALID: row(400, 'Invalid request'),
   REQUEST_TIMED_OUT: row(408, 'Request took too long to arrive'),
   ROUTE_NOT_FOUND: row(404, 'No such route'),

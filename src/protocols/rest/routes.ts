@@ -4,6 +4,7 @@ import type { Route } from './route.ts'
 import { accessRoutes } from './routes/access.ts'
 import { aliasRoutes } from './routes/aliases.ts'
 import { attestationRoutes } from './routes/attestation.ts'
+import { domainRoutes } from './routes/domain.ts'
 import { identityRoutes } from './routes/identities.ts'
 import { keyRoutes } from './routes/keys.ts'
 import { systemRoutes } from './routes/system.ts'
@@ -12,6 +13,7 @@ import { useRoutes } from './routes/use.ts'
 export const routes: readonly Route[] = [
   ...systemRoutes,
   ...attestationRoutes,
+  ...domainRoutes,
   ...identityRoutes,
   ...accessRoutes,
   ...keyRoutes,

@@ -113,8 +113,15 @@ async function keyTables(schema: Schema, { bytes, integer, tableEnd }: Engine): 
     .addColumn('checkValue', 'text', (column) => column.notNull())
     .addColumn('publicKey', bytes)
     .addColumn('wrapped', bytes)
+    .addColumn('kek', integer, (column) => column.notNull())
     .addPrimaryKeyConstraint('keyVersionsKey', ['keyId', 'version'])
     .modifyEnd(tableEnd)
+    .execute()
+  await schema
+    .createIndex('keyVersionsByKek')
+    .on('keyVersions')
+    .columns(['kek', 'keyId', 'version'])
+    .where(sql.ref('wrapped'), 'is not', null)
     .execute()
 }
 

@@ -30,6 +30,8 @@ const moduleStatusAnswer = z
     development: z.boolean(),
     level: z.int(),
     epoch: z.int(),
+    kek: z.int(),
+    rewrapping: z.boolean(),
     loadedKeys: z.int(),
     floorEntries: z.int(),
     recordSize: z.int(),

@@ -1,0 +1,112 @@
+/**
+ * From one epoch of the domain to the next, while nobody else asks the module for anything: the module
+ * makes it ready, the host keeps all of it beside what is in force, the module takes it up, and only then
+ * the one takes the place of the other on the disk. What fails before the module has taken it up leaves
+ * the epoch that was. What fails behind that ends the module: the next start finds the one or the other,
+ * whole, and nobody was told of the new one.
+ */
+
+import { setTimeout } from 'node:timers/promises'
+import type { Call, Claim, Commands } from '../hsm/contract/commands.ts'
+import type { SealKind } from '../hsm/contract/domain-commands.ts'
+import { HsmError } from '../hsm/contract/errors.ts'
+import type { DoorClient } from './door-client.ts'
+import { isHostError } from './errors.ts'
+import type { ModuleFiles } from './module-files.ts'
+import type { EpochRequest, HostOptions } from './options.ts'
+import type { Session } from './session.ts'
+import { ask, call, sealSecret } from './start-up.ts'
+
+/** The new shares, one file behind the other, beside seal and state until somebody takes them away. */
+const sharesName = 'shares'
+
+export interface EpochTurn {
+  readonly begin: Call<'beginEpoch'>
+  readonly kind: SealKind
+  /** Files to be kept beside the seal. */
+  readonly files: Readonly<Record<string, Uint8Array>>
+  /** For whoever keeps the secret: the new epoch is in force. */
+  readonly kept: () => Promise<void>
+}
+
+export type EpochResult = Commands['commitEpoch']['result'] & {
+  /** Of the new root, for its custodians (docs/formats/share.md). */
+  readonly shares?: Uint8Array
+}
+
+/**
+ * What was asked for: the secret of the seal comes from whoever asks, or from the host itself.
+ * @throws HsmError ARGUMENT_INVALID
+ */
+export async function epochTurn(
+  { sealKind: kind, newSecret }: HostOptions,
+  transportKey: Uint8Array,
+  { sealed, custodians, passphrases, approvals }: EpochRequest,
+): Promise<EpochTurn> {
+  if (newSecret && sealed) throw invalid('in development the server makes the secret of the seal')
+  const own = await newSecret?.()
+  const secret = own ? sealSecret(transportKey, own.secret) : sealed
+  const args = { ...(secret ? { seal: kind } : {}), ...(custodians ? { custodians } : {}) }
+  const parts = {
+    ...(secret ? { secret } : {}),
+    ...(passphrases ? { passphrases } : {}),
+    ...(approvals ? { approvals } : {}),
+  }
+  const begin = call('beginEpoch', args, parts)
+  return { begin, kind, files: own?.files ?? {}, kept: own?.kept ?? (async () => undefined) }
+}
+
+function invalid(message: string): HsmError {
+  return new HsmError('ARGUMENT_INVALID', message)
+}
+
+/** When nothing is under way any more. @throws HsmError what the module refused; HostError */
+export async function turnEpoch(
+  { door, process }: Session,
+  files: ModuleFiles,
+  claim: Claim,
+  turn: EpochTurn,
+): Promise<EpochResult> {
+  while (door.inFlight > 0) await setTimeout(1)
+  await files.commit.idle()
+  const { shares } = await prepare(door, files, claim, turn)
+  try {
+    const { result } = await ask(door, claim, call('commitEpoch', {}, {}))
+    await files.takeUpEpoch()
+    return { ...result, ...(shares ? { shares } : {}) }
+  } catch (error) {
+    // It must not go on with an epoch that is not on the disk.
+    process.kill()
+    throw error
+  }
+}
+
+async function prepare(
+  door: DoorClient,
+  files: ModuleFiles,
+  claim: Claim,
+  { begin, kind, files: more }: EpochTurn,
+): Promise<Commands['beginEpoch']['answer']> {
+  const begun = await ask(door, claim, begin)
+  try {
+    const { seal, shares } = begun.parts
+    const snapshot: Uint8Array[] = []
+    let generation = 0
+    for (let piece = 0, count = 1; piece < count; piece += 1) {
+      const answer = await ask(door, claim, call('takeEpochSnapshot', { piece }, {}))
+      count = answer.result.pieces
+      generation = answer.result.generation
+      snapshot.push(answer.parts.snapshot)
+    }
+    await files.writeEpoch({
+      seal: seal && { kind, bytes: seal },
+      generation,
+      snapshot,
+      files: { ...more, ...(shares ? { [sharesName]: shares } : {}) },
+    })
+    return begun.parts
+  } catch (error) {
+    if (!isHostError(error, 'MODULE_ENDED')) await ask(door, claim, call('abortEpoch', {}, {}))
+    throw error
+  }
+}
