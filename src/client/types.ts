@@ -803,6 +803,13 @@ export interface Api {
       )[]
     }
   }
+  getDestruction: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly query?: { readonly version?: number | undefined }
+    }
+    readonly answer: { readonly certificate: Uint8Array }
+  }
   getDomainStatement: { readonly request: object; readonly answer: SignedStatement }
   getHealth: { readonly request: object; readonly answer: { readonly status: 'ok' } }
   getIdentity: {

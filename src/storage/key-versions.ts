@@ -16,6 +16,8 @@ export interface KeyVersionsTable {
   wrapped: Uint8Array | null
   /** Generation of the KEK that the wrapped key is under. */
   kek: number
+  /** Of its destruction, by the module. */
+  certificate: Uint8Array | null
 }
 
 const columns = [
@@ -29,6 +31,7 @@ const columns = [
   'publicKey',
   'wrapped',
   'kek',
+  'certificate',
 ] as const
 
 interface VersionKey {
@@ -89,6 +92,21 @@ export async function putRevision(
     .where('keyId', '=', keyId)
     .where('version', '=', version)
     .where('wrapped', 'is not', null)
+    .execute()
+}
+
+/** The first that there is stays: it says more than one that is asked for again. */
+export async function putCertificate(
+  query: Query,
+  { keyId, version }: VersionKey,
+  certificate: Uint8Array,
+): Promise<void> {
+  await query
+    .updateTable('keyVersions')
+    .set({ certificate })
+    .where('keyId', '=', keyId)
+    .where('version', '=', version)
+    .where('certificate', 'is', null)
     .execute()
 }
 

@@ -193,6 +193,11 @@ suite('commands', { timeout: 240_000 }, () => {
     await desk.ok(['keys', 'enable', 'doomed'])
     await desk.ok(['decrypt', 'doomed.keyhold', '--output', 'alive'])
     const done = await desk.ok(['keys', 'destroy', 'doomed', '--confirm', 'doomed'])
+    await desk.ok(['certificate', 'key', 'doomed', '--output', 'destroyed.json'])
+    await desk.ok(['domain', 'statement', '--output', 'domain-1.json'])
+    const verify = ['certificate', 'verify', 'destroyed.json', '--domain', 'domain-1.json']
+    assert.match((await desk.ok(verify)).stdout, /^destroyed +key_[0-9a-f]{32} version 1$/m)
+    await desk.refused(['certificate', 'key', 'k1'], 1, 'VERSION_NOT_FOUND')
     assert.match(done.stdout, /^doomed: destroyed$/m)
     const again = ['decrypt', 'doomed.keyhold', '--output', 'dead']
     const refused = await desk.run(again)

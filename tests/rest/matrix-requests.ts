@@ -217,6 +217,8 @@ const wishes: Readonly<Record<string, Wisher>> = {
   listKeys: nothingMore,
   getKey: readKey,
   listVersions: readKey,
+  // Of a key that lives: there is none.
+  getDestruction: readKey,
   getPublicKey: readKey,
   updateKey: withKey({ body: { owner: 'Grace' }, headers: { 'if-match': '*' } }),
   rotateKey: withKey(),

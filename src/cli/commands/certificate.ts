@@ -8,6 +8,7 @@ import { domainStatementBytesMax, openDomainStatement } from '../../hsm/contract
 import {
   type Certificate,
   certificateBytesMax,
+  type DestructionCertificate,
   type ShredCertificate,
   shredFormat,
   verifyCertificate,
@@ -39,6 +40,30 @@ export function addCertificateCommands(program: Command): void {
         const answer = await client.call('getShredCertificate', { path })
         await put(session, answer.certificate, options)
       }),
+    )
+  certificate
+    .command('key')
+    .summary('that a key was destroyed')
+    .argument('<key>', 'its id, or its name')
+    .option(
+      '--key-version <number>',
+      'of this version; the last when left out',
+      integer(1, 0xffff_ffff),
+    )
+    .option('--output <file>', 'into this file')
+    .option('--force', 'replace the file')
+    .addHelpText('after', '\nExample:\n  keyhold certificate key payments --output destroyed.json')
+    .action(
+      action<FileOptions & { keyVersion?: number }>(
+        async (session, { args: [key = ''], options }) => {
+          const client = await session.connect()
+          const answer = await client.call('getDestruction', {
+            path: { namespace: session.namespace, key },
+            query: { version: options.keyVersion },
+          })
+          await put(session, answer.certificate, options)
+        },
+      ),
     )
   certificate
     .command('verify <file>')
@@ -90,11 +115,27 @@ type Rows = readonly (readonly [string, unknown])[]
 
 function rowsOf(certificate: Certificate): Rows {
   const { domain, module, development } = certificate
-  const about = certificate.format === shredFormat ? shredRows(certificate) : []
+  const about = certificate.format === shredFormat ? shredRows(certificate) : keyRows(certificate)
   return [
     ['domain', `${domain}${development ? ' (DEVELOPMENT)' : ''}`],
     ['module', module],
     ...about,
+  ]
+}
+
+function keyRows(of: DestructionCertificate): Rows {
+  const { known, notProvedDestroyed } = of
+  const checks = Object.entries(known?.checkValue ?? {}).map(([name, value]) => `${name} ${value}`)
+  return [
+    ['destroyed', `${of.key} version ${of.version}`],
+    ['time', time(of.time)],
+    ['epoch', of.epoch],
+    ['record', `behind ${of.recordSize} leaves`],
+    ['type', known?.type ?? 'not known: it did not open'],
+    ['provenance', known?.provenance ?? ''],
+    ['check value', checks.join(', ')],
+    ['wrapped copies', `refused; not proved destroyed ${notProvedDestroyed.wrappedCopies}`],
+    ['copies outside, not proved destroyed', notProvedDestroyed.outside.join(', ') || 'none'],
   ]
 }
 

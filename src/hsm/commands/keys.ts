@@ -7,6 +7,7 @@ import { collectGarbage } from '../collect.ts'
 import type { NewKey } from '../contract/commands.ts'
 import type { KeyAttributes } from '../contract/keys.ts'
 import { transportOverheadBytes } from '../contract/transport.ts'
+import { destructionCertificate, knownKey } from '../destruction.ts'
 import { destroyedRevision } from '../floor.ts'
 import {
   assertClass,
@@ -23,7 +24,13 @@ import { KeyMaterial } from '../keys/material.ts'
 import { wrap, wrappedKeyBytesMax } from '../keys/wrapped.ts'
 import { assertLevelPermits } from '../levels.ts'
 import type { Module } from '../module.ts'
-import { type KeyReference, parseChoice, parseKeyReference, parseObject } from '../parse.ts'
+import {
+  type KeyReference,
+  parseBoolean,
+  parseChoice,
+  parseKeyReference,
+  parseObject,
+} from '../parse.ts'
 import { command, type Done, keyBytesMax, underRule, unrestricted } from './row.ts'
 
 const operational = ['operational'] as const
@@ -145,19 +152,31 @@ export const raiseFloor = command({
 /**
  * Asked again, it changes nothing: whoever crashed in between can make sure. Refused from the moment on
  * at which it is asked, and out of the memory of the module when it is answered: uses that were begun
- * before hold the key until they end.
+ * before hold the key until they end. A wrapped key that is brought is looked at for the certificate alone.
  */
 export const destroyKey = command({
   name: 'destroyKey',
   states: operational,
   ...underRule('destroy'),
   record: 'key',
-  parts: {},
-  parse: parseReference,
-  run: (module, args) => {
-    const changes = module.raiseFloor(args, destroyedRevision)
+  parts: { wrapped: { ...wrappedPart, optional: true } },
+  parse: (untrusted) => {
+    const args = parseObject(untrusted, ['key', 'version', 'certify'], 'arguments')
+    const { certify } = args
+    const isCertified = certify === undefined ? false : parseBoolean(certify, 'certify')
+    return { ...parseKeyReference(args), certify: isCertified }
+  },
+  run: (module, { certify, ...reference }, { wrapped }) => {
+    const known = certify ? knownKey(module, reference, wrapped) : null
+    const recordSize = module.open.record.size
+    const changes = module.raiseFloor(reference, destroyedRevision)
     const erased = module.usesEnded().then(collectGarbage)
-    return erased.then(() => ({ result: {}, parts: {}, changes }))
+    if (!certify) return erased.then(() => ({ result: {}, parts: {}, changes }))
+    return erased.then(async () => {
+      const stated = { known, recordSize }
+      const certificate = await destructionCertificate(module, reference, stated)
+      return { result: {}, parts: certificate ? { certificate } : {}, changes }
+    })
   },
 })
 

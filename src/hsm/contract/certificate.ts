@@ -85,7 +85,10 @@ export function certificateFile(
   certificate: Certificate,
   sign: (statement: Uint8Array) => DoubleSignature,
 ): Buffer {
-  const signatures = sign(Buffer.from(canonicalJson(certificate)))
+  return encodeCertificate(certificate, sign(Buffer.from(canonicalJson(certificate))))
+}
+
+export function encodeCertificate(certificate: Certificate, signatures: DoubleSignature): Buffer {
   return Buffer.from(`${canonicalJson({ signatures, statement: certificate })}\n`)
 }
 

@@ -235,8 +235,16 @@ export interface Commands extends DomainCommands, EntropyCommands, EpochCommands
     result: { revision: number }
     answer: None
   }
-  /** Needs no wrapped key: the floor refuses every copy from then on. */
-  destroyKey: { arguments: KeyArguments; parts: None; result: None; answer: None }
+  /**
+   * Needs no wrapped key: the floor refuses every copy from then on. Certified, it answers what the module
+   * says of it (contract/certificate.ts), more of a key that is loaded or brought.
+   */
+  destroyKey: {
+    arguments: KeyArguments & { certify?: boolean }
+    parts: { wrapped?: Uint8Array }
+    result: None
+    answer: { certificate?: Uint8Array }
+  }
 
   sign: Use<Signing, { data: Uint8Array; context?: Uint8Array }, None, { signature: Uint8Array }>
   verify: Use<

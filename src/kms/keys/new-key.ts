@@ -185,6 +185,7 @@ export function versionRow(
   return {
     ...{ keyId, version, revision, state, provenance, created, wrapped },
     kek: kekOfWrapped(wrapped),
+    certificate: null,
     checkValue: JSON.stringify(checkValue),
     publicKey: publicKey ?? null,
   }

@@ -77,6 +77,20 @@ export async function listVersions(
   return (await versionsOf(kms.db.query, keyId)).map(versionFrom)
 }
 
+/** What the module says of the destruction of a version. @throws KmsError ACCESS_DENIED, KEY_NOT_FOUND, VERSION_NOT_FOUND */
+export async function getDestructionCertificate(
+  kms: Kms,
+  caller: Caller,
+  { namespace, key, version }: { namespace: string; key: string; version?: number | undefined },
+): Promise<Uint8Array> {
+  const row = await readableKey(kms, caller, namespace, key)
+  const wanted = { keyId: row.keyId, version: version ?? row.currentVersion }
+  const certificate = (await findKeyVersion(kms.db.query, wanted))?.certificate
+  if (certificate) return certificate
+  const message = `there is no certificate of the destruction of version ${wanted.version}`
+  throw new KmsError('VERSION_NOT_FOUND', message)
+}
+
 export interface PublicKey {
   readonly key: KeyId
   readonly version: number

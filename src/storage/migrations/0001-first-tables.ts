@@ -114,6 +114,7 @@ async function keyTables(schema: Schema, { bytes, integer, tableEnd }: Engine): 
     .addColumn('publicKey', bytes)
     .addColumn('wrapped', bytes)
     .addColumn('kek', integer, (column) => column.notNull())
+    .addColumn('certificate', bytes)
     .addPrimaryKeyConstraint('keyVersionsKey', ['keyId', 'version'])
     .modifyEnd(tableEnd)
     .execute()

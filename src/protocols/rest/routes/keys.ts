@@ -1,6 +1,7 @@
 /** Routes about keys as records: their making, what is known of them, their states, their end. */
 
 import { z } from 'zod'
+import { certificateBytesMax } from '../../../hsm/contract/certificate.ts'
 import { disableKey, enableKey, rotateKey } from '../../../kms/keys/changes.ts'
 import { createKey, importKey } from '../../../kms/keys/create.ts'
 import {
@@ -9,6 +10,7 @@ import {
   scheduleDestruction,
 } from '../../../kms/keys/destruction.ts'
 import {
+  getDestructionCertificate,
   getKey,
   getPublicKey,
   listKeys,
@@ -109,6 +111,19 @@ const readingRoutes: readonly Route[] = [
     result: z.strictObject({ items: z.array(keyVersion) }),
     handle: async ({ kms, caller, path }) => ({
       items: await listVersions(kms, caller, path.namespace, path.key),
+    }),
+  }),
+  route({
+    name: 'getDestruction',
+    method: 'GET',
+    path: '/v1/namespaces/{namespace}/keys/{key}/destruction-certificate',
+    summary: 'What the module certifies of the destruction of a version: JSON with both signatures',
+    permission: ['keys:read', 'keys:read-granted'],
+    parameters: keyPath,
+    query: z.strictObject({ version: queryInteger(1, 0xffff_ffff).optional() }),
+    result: z.strictObject({ certificate: bytes(certificateBytesMax) }),
+    handle: async ({ kms, caller, path, query: { version } }) => ({
+      certificate: await getDestructionCertificate(kms, caller, { ...path, version }),
     }),
   }),
   route({
