@@ -296,6 +296,7 @@ export type ImportedKey = {
   readonly plaintextRelease?: boolean | undefined
   readonly approvals?: number | undefined
   readonly canary?: boolean | undefined
+  readonly usesMax?: number | undefined
   readonly notBefore?: number | undefined
   readonly notAfter?: number | undefined
   readonly lengthBytes?: number | undefined
@@ -326,6 +327,7 @@ export type Key = {
   readonly plaintextRelease: boolean
   readonly approvals: number
   readonly canary: boolean
+  readonly usesMax: number
   readonly currentVersion: number
   readonly versions: number
   readonly created: number
@@ -473,6 +475,7 @@ export type NewKey = {
   readonly plaintextRelease?: boolean | undefined
   readonly approvals?: number | undefined
   readonly canary?: boolean | undefined
+  readonly usesMax?: number | undefined
   readonly notBefore?: number | undefined
   readonly notAfter?: number | undefined
   readonly lengthBytes?: number | undefined

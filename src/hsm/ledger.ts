@@ -35,7 +35,7 @@ export const sealsCounter = 'seals'
 export const shreddedCounter = 'shredded'
 
 /** Names of counters begin with what they count. */
-const countersMax = 65_536
+const countersMax = 16_384
 
 interface Encoded {
   readonly domainState: StoredDomainState

@@ -32,6 +32,7 @@ import { stateChange } from './state-change.ts'
 import { Tamper } from './tamper.ts'
 import type { TransportKey } from './transport.ts'
 import { type OpenModule, Staged } from './unlock.ts'
+import { UseCounts } from './use-counts.ts'
 
 export interface ModuleOptions {
   readonly clock: Clock
@@ -63,6 +64,7 @@ export class Module implements Disposable {
   /** Of the command that is being begun; it is asked in the same turn (`gate.ts`). */
   approvals: CheckedApprovals | undefined
   readonly tamper = new Tamper(this)
+  readonly useCounts = new UseCounts(this)
   /** Of the sealed state, from no command: they go with the next answer. */
   readonly changesWaiting: Uint8Array[] = []
   readonly #transport: TransportKey | undefined

@@ -22,6 +22,8 @@ export interface KeysTable {
   plaintextRelease: number
   approvals: number
   canary: number
+  /** 0 for no limit. */
+  usesMax: number
   /** Of a generic secret; 0 for every other type. */
   lengthBytes: number
   currentVersion: number
@@ -52,6 +54,7 @@ const columns = [
   'plaintextRelease',
   'approvals',
   'canary',
+  'usesMax',
   'lengthBytes',
   'currentVersion',
   'lastVersion',

@@ -25,7 +25,7 @@ function keyRow(name: string, more: Partial<KeysTable> = {}): KeysTable {
     ...{ keyId: `key_${name}`, namespace, name, owner: 'Ada', purpose: 'tests', labels: '{}' },
     ...{ type: 'AES-256', class: 'secret', algorithms: '[]', uses: '[]', state: 'active' },
     ...{ exportable: 0, externalIv: 0, plaintextRelease: 0, lengthBytes: 0 },
-    ...{ approvals: 0, canary: 0 },
+    ...{ approvals: 0, canary: 0, usesMax: 0 },
     ...{ currentVersion: 1, lastVersion: 1, revision: 1, created: 1, updated: 1 },
     ...{ notBefore: 0, notAfter: 0, destructionDue: null },
     ...more,

@@ -117,6 +117,11 @@ suite('commands', { timeout: 240_000 }, () => {
       (await desk.ok(['mac', 'letter', '--key', 'macs', '--check', mac])).stdout,
       /^valid/,
     )
+    const once = ['keys', 'create', 'once', '--type', 'generic-secret', '--uses-max', '1', ...about]
+    await desk.ok(once)
+    assert.match((await desk.ok(['keys', 'show', 'once'])).stdout, /used 1 times at most/)
+    await desk.ok(['mac', 'letter', '--key', 'once'])
+    await desk.refused(['mac', 'letter', '--key', 'once'], 1, 'USES_EXHAUSTED')
     const wrong = ['mac', '-', '--key', 'macs', '--check', mac]
     assert.equal((await desk.run(wrong, 'another letter')).code, 3)
     writeFileSync(desk.file('big'), Buffer.alloc(1024 * 1024 + 1))

@@ -38,7 +38,7 @@ suite('a key', { timeout: 120_000 }, () => {
       ...{ name, namespace, owner: 'Ada', purpose: 'tests', labels: {}, type: 'P-256' },
       ...{ class: 'private', algorithms: ['ECDSA-SHA-256'], uses: ['sign', 'verify'] },
       ...{ state: 'active', exportable: false, externalIv: false, plaintextRelease: false },
-      ...{ approvals: 0, canary: false },
+      ...{ approvals: 0, canary: false, usesMax: 0 },
       ...{ currentVersion: 1, versions: 1, notBefore: 0, notAfter: 0, aliases: [] },
     })
     for (const key of [name, id]) {

@@ -27,6 +27,7 @@ interface MakingOptions {
   readonly bytes?: number
   readonly approvals?: number
   readonly canary?: boolean
+  readonly usesMax?: number
   readonly grant: boolean
 }
 
@@ -47,6 +48,7 @@ function makingOptions(command: Command): Command {
     .option('--not-after <day>', 'protects nothing later', moment)
     .option('--approvals <number>', 'people who have to sign each use', integer(1, approvalsMax))
     .option('--canary', 'nobody is meant to use it: a use is a tamper signal')
+    .option('--uses-max <number>', 'how often each version may be used', integer(1, 1e15 - 1))
     .option('--bytes <number>', 'length of a generic secret', integer(14, 512))
     .option('--no-grant', 'do not grant yourself the uses of the key')
 }
@@ -68,6 +70,7 @@ function newKeyFrom(name: string, options: MakingOptions) {
     lengthBytes: options.bytes,
     approvals: options.approvals,
     canary: options.canary,
+    usesMax: options.usesMax,
   }
 }
 
@@ -337,6 +340,7 @@ export function keyText(key: Key): string {
     key.plaintextRelease && 'plaintext release',
     key.approvals > 0 && `${key.approvals} approvals for each use`,
     key.canary && 'canary',
+    key.usesMax > 0 && `used ${key.usesMax} times at most`,
   ].filter((text) => text !== false)
   return fields([
     ['name', key.name],

@@ -169,7 +169,8 @@ export const destroyKey = command({
   run: (module, { certify, ...reference }, { wrapped }) => {
     const known = certify ? knownKey(module, reference, wrapped) : null
     const recordSize = module.open.record.size
-    const changes = module.raiseFloor(reference, destroyedRevision)
+    const forgotten = module.useCounts.forget(reference)
+    const changes = [...module.raiseFloor(reference, destroyedRevision), ...forgotten]
     const erased = module.usesEnded().then(collectGarbage)
     if (!certify) return erased.then(() => ({ result: {}, parts: {}, changes }))
     return erased.then(async () => {
@@ -187,11 +188,13 @@ export const destroyKey = command({
  */
 export function newKey(
   module: Module,
-  attributes: KeyAttributes,
+  granted: KeyAttributes,
   material: KeyMaterial,
 ): Done<NewKey, { wrapped: Uint8Array; publicKey?: Uint8Array }> & { readonly key: object } {
   using owned = new DisposableStack()
   owned.use(material)
+  const home = granted.usesMax > 0 ? module.open.domain.moduleId.toString('hex') : ''
+  const attributes = { ...granted, home }
   assertLevelPermits(module.level, attributes, material.secretBytes)
   const wrapped = wrap(module.open.domain, attributes, material)
   const done = {

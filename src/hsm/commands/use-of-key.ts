@@ -62,7 +62,7 @@ export interface PermittedUse<O extends Operation> {
 
 /**
  * @throws HsmError KEY_NOT_LOADED and what else Module.key throws, KEY_STATE_INVALID, KEY_USE_NOT_PERMITTED,
- *   LEVEL_NOT_PERMITTED, KEY_TOO_WEAK; Untested, before anything has happened
+ *   LEVEL_NOT_PERMITTED, KEY_TOO_WEAK, USES_EXHAUSTED; Untested, before anything has happened
  */
 export function permitUse<O extends Operation>(
   module: Module,
@@ -79,6 +79,7 @@ export function permitUse<O extends Operation>(
   }
   assertUseApproved(module, attributes)
   if (attributes.canary) module.tamper.canaryUsed(attributes)
+  if (attributes.usesMax > 0) module.useCounts.take(attributes)
   const operation = algorithmFor(algorithm, attributes.type)[name]
   assert(operation, `${algorithm} lacks ${name}, which its row in the contract promises`)
   return { attributes, material, operation }

@@ -322,6 +322,8 @@ const attributesShape = {
   notAfter: isCount,
   approvals: isCount,
   canary: isBoolean,
+  usesMax: isCount,
+  home: (value: unknown) => value === '' || isId(value),
 } satisfies Record<keyof KeyAttributes, Shape>
 
 const keyShape = {

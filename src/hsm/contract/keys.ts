@@ -102,6 +102,8 @@ export interface KeyTemplate {
   readonly approvals?: number
   /** True: nobody is meant to use it, and a use is a tamper signal. False when left out. */
   readonly canary?: boolean
+  /** How often the key may be used, counted by the module that makes it; 0, or left out, for no limit. */
+  readonly usesMax?: number
 }
 
 /** What the module binds to a key, besides its bytes. */
@@ -125,6 +127,10 @@ export interface KeyAttributes {
   readonly notAfter: number
   readonly approvals: number
   readonly canary: boolean
+  /** 0 for no limit. */
+  readonly usesMax: number
+  /** The module that counts the uses, 16 bytes in hex; empty without a limit. */
+  readonly home: string
 }
 
 /** What a change of a key may set; everything else is fixed at birth. Uses can only shrink. */

@@ -51,15 +51,17 @@ function refuses(code: string, value: unknown, provenance: Provenance = 'generat
 
 suite('templates', () => {
   test('a well-formed template is taken as it is', () => {
-    const left = { approvals: 0, canary: false }
+    const left = { approvals: 0, canary: false, usesMax: 0 }
     assert.deepEqual(parseTemplate(p256, 'generated'), { ...p256, ...left })
     assert.deepEqual(parseTemplate(hkdf, 'generated'), { ...hkdf, ...left })
-    const guarded = { ...p256, approvals: 2, canary: true }
+    const guarded = { ...p256, approvals: 2, canary: true, usesMax: 7 }
     assert.deepEqual(parseTemplate(guarded, 'generated'), guarded)
     for (const approvals of [-1, 17, 1.5, '2', null]) {
       refuses('ARGUMENT_INVALID', { ...p256, approvals })
     }
     refuses('ARGUMENT_INVALID', { ...p256, canary: null })
+    for (const usesMax of [-1, 1.5, '2', null]) refuses('ARGUMENT_INVALID', { ...p256, usesMax })
+    refuses('ARGUMENT_INVALID', { ...p256, usesMax: 1, exportable: true })
   })
 
   test('uses come out in one order, however they were given', () => {

@@ -68,6 +68,7 @@ const templateMembers = [
   'lengthBytes',
   'approvals',
   'canary',
+  'usesMax',
 ]
 const changeMembers = ['state', 'uses', 'notBefore', 'notAfter']
 
@@ -125,6 +126,7 @@ export function parseTemplate(value: unknown, provenance: Provenance): KeyTempla
     lengthBytes: parseLength(type, untrusted.lengthBytes),
     approvals: parseApprovals(untrusted.approvals),
     canary: untrusted.canary === undefined ? false : parseBoolean(untrusted.canary, 'canary'),
+    usesMax: parseUsesMax(untrusted.usesMax),
   }
   assertPurpose(template)
   assertPublicOnly(template, provenance)
@@ -166,7 +168,7 @@ export function attributesOf(
   { keyClass, provenance }: Origin,
   now: number,
 ): KeyAttributes {
-  const { lengthBytes: _, approvals = 0, canary = false, ...granted } = template
+  const { lengthBytes: _, approvals = 0, canary = false, usesMax = 0, ...granted } = template
   return {
     key,
     version,
@@ -178,6 +180,8 @@ export function attributesOf(
     ...granted,
     approvals,
     canary,
+    usesMax,
+    home: '',
   }
 }
 
@@ -293,6 +297,11 @@ function parseApprovals(value: unknown): number {
   return parseInteger(value, { name: 'approvals', min: 0, max: approvalsMax })
 }
 
+function parseUsesMax(value: unknown): number {
+  if (value === undefined) return 0
+  return parseInteger(value, { name: 'usesMax', min: 0, max: Number.MAX_SAFE_INTEGER })
+}
+
 function parseLength(type: KeyTypeName, value: unknown): number {
   const { family, lengthBytes }: KeyType = keyTypes[type]
   const name = 'lengthBytes'
@@ -335,7 +344,9 @@ function assertPublicOnly({ type, uses }: KeyTemplate, provenance: Provenance): 
 }
 
 function assertFlags(template: KeyTemplate): void {
-  const { type, algorithms, uses, externalIv, plaintextRelease } = template
+  const { type, algorithms, uses, exportable, externalIv, plaintextRelease, usesMax } = template
+  // Whoever imports it elsewhere would not count.
+  if (usesMax && exportable) throw invalid('a key whose uses are limited does not leave the module')
   const isCipherKey = keyTypes[type].family === 'secret' && has(uses, ['encrypt', 'decrypt'])
   if (externalIv && !isCipherKey) throw invalid('only a cipher has an IV from outside')
   // An IV of the caller's choice makes the block cipher compute what another mode keeps to itself.

@@ -48,7 +48,7 @@ const bytesOf = (length: number) => fc.uint8Array({ minLength: length, maxLength
 const u32 = fc.integer({ min: 0, max: 0xffff_ffff })
 const time = fc.maxSafeNat()
 
-const anyAttributes: fc.Arbitrary<KeyAttributes> = fc.record(
+const unlimited: fc.Arbitrary<KeyAttributes> = fc.record(
   {
     key: bytesOf(16).map(keyIdFromBytes),
     version: u32,
@@ -68,11 +68,20 @@ const anyAttributes: fc.Arbitrary<KeyAttributes> = fc.record(
     plaintextRelease: fc.boolean(),
     approvals: fc.nat({ max: 16 }),
     canary: fc.boolean(),
+    usesMax: fc.constant(0),
+    home: fc.constant(''),
     notBefore: time,
     notAfter: time,
   },
   { noNullPrototype: true },
 )
+
+const anyAttributes = fc
+  .tuple(unlimited, fc.maxSafeNat(), bytesOf(16))
+  .map(([attributes, usesMax, home]) => {
+    const isLimited = usesMax > 0
+    return { ...attributes, usesMax, home: isLimited ? Buffer.from(home).toString('hex') : '' }
+  })
 
 suite('the header', () => {
   test('decode(encode(x)) is x', () => {

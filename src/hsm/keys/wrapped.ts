@@ -165,11 +165,10 @@ export function encodeHeader(home: Home, attributes: KeyAttributes): Buffer {
   writeUint64(bytes, attributes.created, 59)
   writeUint64(bytes, attributes.notBefore, 67)
   writeUint64(bytes, attributes.notAfter, 75)
-  // A limit on the number of uses: none in this version.
-  writeUint64(bytes, 0, 83)
+  writeUint64(bytes, attributes.usesMax, 83)
   bytes.writeUInt8(attributes.approvals, 91)
   bytes.writeUInt32BE(home.kek.generation, 92)
-  // The home of a key whose uses are limited: none in this version.
+  if (attributes.usesMax > 0) bytes.write(attributes.home, 96, 16, 'hex')
   bytes.writeUInt8(algorithms.length, 112)
   for (const [index, name] of algorithms.entries()) {
     bytes.writeUInt16BE(algorithmRows[name].number, 113 + 2 * index)
@@ -193,6 +192,7 @@ export function decodeHeader(
   if (count === 0 || count > algorithmsPerKeyMax) throw invalid()
   if (bytes.length < headerEnd + sealingOverheadBytes) throw invalid()
   const flags = bytes.readUInt8(56)
+  const usesMax = readUint64(bytes, 83)
   const attributes: KeyAttributes = {
     key: keyIdFromBytes(bytes.subarray(27, 43)),
     version: bytes.readUInt32BE(43),
@@ -213,9 +213,11 @@ export function decodeHeader(
     notAfter: readUint64(bytes, 75),
     approvals: bytes.readUInt8(91),
     canary: (flags & flagCanary) !== 0,
+    usesMax,
+    home: usesMax > 0 ? bytes.toString('hex', 96, 112) : '',
   }
   const kek = { epoch: bytes.readUInt32BE(23), generation: bytes.readUInt32BE(92) }
-  // Magic, version, length, domain, unused bits and the usage limit are all in this comparison.
+  // Magic, version, length, domain, unused bits and a home without a limit are all in this comparison.
   const encoded = encodeHeader({ domainId, kek }, attributes)
   if (!encoded.equals(bytes.subarray(0, headerEnd))) throw invalid()
   return { attributes, kek, headerEnd }

@@ -117,6 +117,7 @@ function templateOf(row: KeysTable) {
     plaintextRelease: row.plaintextRelease === 1,
     approvals: row.approvals,
     canary: row.canary === 1,
+    usesMax: row.usesMax,
     notBefore: row.notBefore,
     notAfter: row.notAfter,
     lengthBytes: row.lengthBytes,

@@ -164,6 +164,7 @@ function rowOf(kms: Kms, { namespace, input, template, bytes }: Finish): KeysTab
     plaintextRelease: Number(attributes.plaintextRelease),
     approvals: attributes.approvals,
     canary: Number(attributes.canary),
+    usesMax: attributes.usesMax,
     lengthBytes: template.lengthBytes,
     currentVersion: 1,
     lastVersion: 1,

@@ -52,6 +52,8 @@ export interface KeyRecord {
   readonly plaintextRelease: boolean
   readonly approvals: number
   readonly canary: boolean
+  /** How often each version may be used; 0 for no limit. */
+  readonly usesMax: number
   readonly currentVersion: number
   /** How many there are, destroyed ones included. */
   readonly versions: number
@@ -117,6 +119,7 @@ export function recordFrom(
     plaintextRelease: row.plaintextRelease === 1,
     approvals: row.approvals,
     canary: row.canary === 1,
+    usesMax: row.usesMax,
     currentVersion: row.currentVersion,
     versions,
     created: row.created,

@@ -35,6 +35,8 @@ export interface KeyShape {
   readonly approvals?: number | undefined
   /** A use of it is a tamper signal. */
   readonly canary?: boolean | undefined
+  /** How often each version may be used; no limit when left out. */
+  readonly usesMax?: number | undefined
   /** Of a generic secret: 32 when left out. */
   readonly lengthBytes?: number | undefined
 }
@@ -132,6 +134,7 @@ export function templateFor(shape: KeyShape, keyClass?: KeyClass, level = 1): Ke
     lengthBytes: type === 'generic-secret' ? (shape.lengthBytes ?? secretBytesDefault) : 0,
     approvals: shape.approvals ?? 0,
     canary: shape.canary ?? false,
+    usesMax: shape.usesMax ?? 0,
   }
 }
 

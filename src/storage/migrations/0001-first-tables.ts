@@ -75,7 +75,7 @@ async function keyTables(schema: Schema, { bytes, integer, tableEnd }: Engine): 
   for (const name of [...texts, 'state']) {
     keys = keys.addColumn(name, 'text', (column) => column.notNull())
   }
-  const flags = ['exportable', 'externalIv', 'plaintextRelease', 'approvals', 'canary']
+  const flags = ['exportable', 'externalIv', 'plaintextRelease', 'approvals', 'canary', 'usesMax']
   const numbers = ['lengthBytes', 'currentVersion', 'lastVersion', 'revision', 'created', 'updated']
   for (const name of [...flags, ...numbers, 'notBefore', 'notAfter']) {
     keys = keys.addColumn(name, integer, (column) => column.notNull())
