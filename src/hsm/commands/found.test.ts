@@ -6,13 +6,15 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { suite, test } from 'node:test'
+import type { AlgorithmName } from '../contract/algorithms.ts'
+import { openDomainStatement, verifyAttestation } from '../contract/attestation.ts'
 import { encodeCustodianPublicKey } from '../contract/custodian-key.ts'
 import { type DomainState, openSignedDomainState, ruleNames } from '../contract/domain-state.ts'
 import { decodeList, encodeList, encodeOfferedShare, type ShareKey } from '../contract/share.ts'
 import { type Transcript, transcriptFormat, verifyTranscript } from '../contract/transcript.ts'
 import { sealToTransportKey } from '../contract/transport.ts'
 import { XWingPrivateKey } from '../contract/x-wing.ts'
-import { Caller, type ItemAnswer } from '../door.testing.ts'
+import { Caller, type ItemAnswer, newKeyId, template } from '../door.testing.ts'
 
 const secret = Buffer.alloc(32, 7)
 const passphrase = Buffer.from('correct horse battery staple')
@@ -130,6 +132,27 @@ suite('founding', () => {
     const withKeyFile = await found(caller, { seal: 'key-file' }, { secret: sealed })
     assert.equal(withKeyFile.error?.code, 'LEVEL_NOT_PERMITTED', 'a key file is for level 1')
     assert.equal((await found(caller)).error, undefined)
+  })
+
+  test('a domain of level 2 holds its keys to that, attests it, and says who decides in it', async () => {
+    const caller = new Caller()
+    assert.equal((await found(caller)).error, undefined)
+    const make = (algorithm: AlgorithmName) => {
+      const of = template('AES-256', [algorithm], ['encrypt', 'decrypt'])
+      const reference = { key: newKeyId(), version: 1 }
+      return caller.one({ command: 'generateKey', arguments: { ...reference, template: of } })
+    }
+    assert.equal((await make('XAES-256-GCM')).error?.code, 'LEVEL_NOT_PERMITTED')
+    assert.equal((await make('AES-256-GCM')).error, undefined)
+    assert.equal((await caller.ok({ command: 'getStatus' })).result.level, 2)
+    const nonce = 'ab'.repeat(16)
+    const { attestation } = (await caller.ok({ command: 'attest', arguments: { nonce } })).parts
+    const { statement } = (await caller.ok({ command: 'getDomainStatement' })).parts
+    assert(attestation && statement)
+    const domain = openDomainStatement(statement)
+    assert.equal(verifyAttestation(attestation, domain, nonce).level, 2)
+    assert.deepEqual(domain.people, people)
+    assert.doesNotMatch(Buffer.from(statement).toString(), /"(pin|salt|hash)"/)
   })
 
   test('a seal beside the shares opens too', async () => {
