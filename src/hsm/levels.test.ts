@@ -29,6 +29,7 @@ import { Caller, newKeyId, template } from './door.testing.ts'
 import { assertLevelPermits, type LevelledKey, levelProfiles, profileSeals } from './levels.ts'
 import { Module, type ModuleOptions } from './module.ts'
 import { systemClock } from './record.ts'
+import { selfTestTimes } from './self-tests.ts'
 import { TransportKey } from './transport.ts'
 import { foundState } from './unlock.ts'
 
@@ -117,6 +118,14 @@ suite('the table of levels', () => {
       for (const signal of Object.keys(tamperSignals) as TamperSignal[]) {
         assert(levelProfiles[level].tamper[signal] <= tamperResponseMax(signal))
       }
+    }
+  })
+
+  test('every self-test runs again within the hours that a level gives', () => {
+    for (const level of securityLevels) {
+      const { selfTestHoursMax } = levelProfiles[level]
+      if (selfTestHoursMax === undefined) continue
+      assert(selfTestTimes.period <= selfTestHoursMax * 60 * 60 * 1_000)
     }
   })
 
