@@ -75,7 +75,6 @@ suite('the table of levels', () => {
   })
 
   test('a level asks for no less than the level below it', () => {
-    const order = ['none', 'role', 'identity', 'multi-factor']
     const demands = securityLevels.map((level) => {
       const profile = levelProfiles[level]
       return [
@@ -84,7 +83,6 @@ suite('the table of levels', () => {
         Number(!profile.externalIv),
         Number(!profile.plaintextRelease),
         Number(profile.hardwareEntropy),
-        order.indexOf(profile.authentication),
         profile.loginFactorsMin,
         profile.quorumMin,
         profile.custodiansMin,

@@ -36,9 +36,7 @@ export interface LevelProfile {
   readonly plaintextRelease: boolean
   /** A noise source in hardware has to work; below, timing jitter and the system's are enough. */
   readonly hardwareEntropy: boolean
-  /** 7.4: nothing, by role, by identity, by identity with several factors. */
-  readonly authentication: 'none' | 'role' | 'identity' | 'multi-factor'
-  /** Independent factors of an officer's authentication. */
+  /** Independent factors of a person whose signature approves; a passkey has two (7.4 level 4). */
   readonly loginFactorsMin: 0 | 1 | 2
   /** Signatures of different people under what changes domain, people, rules, export and epochs. */
   readonly quorumMin: 0 | 1 | 2
@@ -91,7 +89,6 @@ const level1: LevelProfile = {
   externalIv: true,
   plaintextRelease: true,
   hardwareEntropy: false,
-  authentication: 'none',
   loginFactorsMin: 0,
   quorumMin: 0,
   custodiansMin: 0,
@@ -106,7 +103,6 @@ const level2: LevelProfile = {
   ...level1,
   approvedOnly: true,
   externalIv: false,
-  authentication: 'role',
   loginFactorsMin: 1,
   quorumMin: 1,
   seals: ['passphrase', 'tpm', 'shares'],
@@ -117,7 +113,6 @@ const level3: LevelProfile = {
   strengthBitsMin: 128,
   plaintextRelease: false,
   hardwareEntropy: true,
-  authentication: 'identity',
   quorumMin: 2,
   custodiansMin: 2,
   launcher: true,
@@ -129,7 +124,6 @@ const level3: LevelProfile = {
 
 const level4: LevelProfile = {
   ...level3,
-  authentication: 'multi-factor',
   loginFactorsMin: 2,
   // 7.7 level 4: environmental failure protection of both.
   tamper: { ...zeroiseOnEntry, 'temperature-outside': 2, 'voltage-outside': 2 },

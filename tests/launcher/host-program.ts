@@ -37,11 +37,12 @@ try {
     const { pid } = host
     const claim = { identity: 'test', requestId: '', protocol: 'test', address: '' }
     void host
-      .run(claim, { command: 'random', arguments: { lengthBytes: 16 }, parts: {} })
-      .then(() =>
+      .run(claim, { command: 'attest', arguments: { nonce: '00'.repeat(16) }, parts: {} })
+      .then(({ parts }) =>
         say({
           ...host.status(),
           launched,
+          attested: JSON.parse(Buffer.from(parts.attestation).toString()).statement.software,
           hostUid: process.getuid?.(),
           groups: process.getgroups?.(),
           environment: Object.keys(process.env),

@@ -6,6 +6,7 @@
 
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
+import { hash } from 'node:crypto'
 import {
   chmodSync,
   closeSync,
@@ -70,6 +71,10 @@ suite('launcher', () => {
     assert.equal(uid, Array(4).fill(moduleUid).join(' '))
     assert.equal(gid, Array(4).fill(moduleUid).join(' '))
     assert.equal(groups, '')
+    // What was checked is what the module attests.
+    const note = readFileSync(tree.file('release/manifest'), 'utf8')
+    const checked = hash('sha256', note.slice(0, note.lastIndexOf('\n\n') + 1))
+    assert.partialDeepStrictEqual(first.attested, { sourceManifest: checked })
     // The launcher may have had it; the host must not.
     const needles = { passphrase: Buffer.from(passphrase) }
     const { pid = 0 } = launched.process
