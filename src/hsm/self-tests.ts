@@ -12,6 +12,7 @@ import { HsmError } from './contract/errors.ts'
 import { argon2idTests } from './self-tests/argon2id.ts'
 import { generatorTests } from './self-tests/generator.ts'
 import { type KnownAnswer, runKnownAnswers } from './self-tests/known-answer.ts'
+import { noiseTests } from './self-tests/noise.ts'
 import { rowTests } from './self-tests/rows.ts'
 import { shamirTests } from './self-tests/shamir.ts'
 import { unlockingTests } from './self-tests/unlocking.ts'
@@ -30,6 +31,7 @@ export const allTests: readonly SelfTest[] = [
   ...rowTests,
   ...argon2idTests,
   ...shamirTests,
+  ...noiseTests,
 ]
 
 /** Milliseconds. */
