@@ -194,6 +194,40 @@ export type EncryptResult = {
   readonly algorithm: AlgorithmName
 }
 
+export type EntropyStatus = {
+  readonly generator: {
+    readonly mechanism: 'HMAC_DRBG-SHA-512'
+    readonly requests: number
+    readonly seedings: number
+    readonly seedAgeMs: number
+    readonly hostBytes: number
+  }
+  readonly sources: readonly {
+    readonly name: string
+    readonly physical: boolean
+    readonly state: 'untested' | 'healthy' | 'failed'
+    readonly entropyBits: number
+    readonly repetitionCutoff: number
+    readonly proportionCutoff: number
+    readonly samples: number
+    readonly blocks: number
+    readonly failures: number
+    readonly lastFailure:
+      | ''
+      | 'repetition'
+      | 'proportion'
+      | 'lag'
+      | 'replay'
+      | 'dead'
+      | 'clock-stopped'
+      | 'clock-back'
+      | 'stuck'
+    readonly longestRun: number
+    readonly highestProportion: number
+    readonly highestLag: number
+  }[]
+}
+
 export type ErrorCode =
   | 'ACCESS_DENIED'
   | 'ALGORITHM_NOT_SUPPORTED'
@@ -814,6 +848,7 @@ export interface Api {
     readonly answer: { readonly certificate: Uint8Array }
   }
   getDomainStatement: { readonly request: object; readonly answer: SignedStatement }
+  getEntropyStatus: { readonly request: object; readonly answer: EntropyStatus }
   getHealth: { readonly request: object; readonly answer: { readonly status: 'ok' } }
   getIdentity: {
     readonly request: { readonly path: { readonly identity: string } }
@@ -964,12 +999,22 @@ export interface Api {
     }
   }
   random: {
-    readonly request: { readonly body: { readonly lengthBytes: number } }
+    readonly request: {
+      readonly body: {
+        readonly lengthBytes: number
+        readonly predictionResistance?: boolean | undefined
+      }
+    }
     readonly answer: { readonly bytes: Uint8Array }
   }
   randomBatch: {
     readonly request: {
-      readonly body: { readonly items: readonly { readonly lengthBytes: number }[] }
+      readonly body: {
+        readonly items: readonly {
+          readonly lengthBytes: number
+          readonly predictionResistance?: boolean | undefined
+        }[]
+      }
     }
     readonly answer: {
       readonly items: readonly { readonly result: { readonly bytes: Uint8Array } }[]

@@ -1,6 +1,7 @@
 /** Commands of the module that concern no key: its status, its transport key, random bytes. */
 
 import type { ModuleStatus } from '../hsm/contract/commands.ts'
+import type { EntropyStatus } from '../hsm/contract/entropy.ts'
 import { assertPermissionSomewhere } from './access/access.ts'
 import { answerOf, callModule, runCommand } from './commands.ts'
 import { KmsError } from './errors.ts'
@@ -27,6 +28,13 @@ export async function securityLevel(kms: Kms, caller: Caller): Promise<number> {
   return level.get('') ?? level.load('', ask)
 }
 
+/** Of the module's noise sources and generator. @throws KmsError ACCESS_DENIED, MODULE_UNAVAILABLE */
+export async function entropyStatus(kms: Kms, caller: Caller): Promise<EntropyStatus> {
+  await assertPermissionSomewhere(kms, caller, 'status:read')
+  const call = { command: 'getEntropyStatus', arguments: {}, parts: {} } as const
+  return (await runCommand<'getEntropyStatus'>(kms, caller, call)).result
+}
+
 /** Fresh at each start of the module: what is sealed to it is for this start. */
 export async function transportKey(kms: Kms, caller: Caller): Promise<Uint8Array> {
   await assertPermissionSomewhere(kms, caller, 'transport-key:read')
@@ -34,21 +42,28 @@ export async function transportKey(kms: Kms, caller: Caller): Promise<Uint8Array
   return (await runCommand<'getTransportKey'>(kms, caller, call)).parts.publicKey
 }
 
-/** One piece for each length. @throws KmsError ACCESS_DENIED, ARGUMENT_INVALID */
+/** How many bytes, and whether fresh entropy goes into the generator first. */
+export interface RandomAsked {
+  readonly lengthBytes: number
+  readonly predictionResistance?: boolean | undefined
+}
+
+/** One piece for each that is asked for. @throws KmsError ACCESS_DENIED, ARGUMENT_INVALID */
 export async function randomBytes(
   kms: Kms,
   caller: Caller,
-  lengths: readonly number[],
+  asked: readonly RandomAsked[],
 ): Promise<readonly Uint8Array[]> {
   await assertPermissionSomewhere(kms, caller, 'random:generate')
-  const total = lengths.reduce((sum, length) => sum + length, 0)
-  if (lengths.length > batchItemsMax || total > batchBytesMax) {
+  const total = asked.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0)
+  if (asked.length > batchItemsMax || total > batchBytesMax) {
     const most = `${batchItemsMax} pieces and ${batchBytesMax} bytes`
     throw new KmsError('ARGUMENT_INVALID', `at most ${most} at once`)
   }
-  const calls = lengths.map(
-    (lengthBytes) => ({ command: 'random', arguments: { lengthBytes }, parts: {} }) as const,
-  )
+  const calls = asked.map(({ lengthBytes, predictionResistance = false }) => {
+    const args = predictionResistance ? { lengthBytes, predictionResistance } : { lengthBytes }
+    return { command: 'random', arguments: args, parts: {} } as const
+  })
   const outcomes = await callModule(kms, caller, calls)
   return outcomes.map((outcome) => answerOf<'random'>(outcome).parts.bytes)
 }

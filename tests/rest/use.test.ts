@@ -343,6 +343,13 @@ test('random bytes, alone and several', async () => {
     ({ result }) => bytesOf(result.bytes).length,
   )
   assert.deepEqual(lengths, [1, 65_536, 7])
+  const seedings = async () => {
+    const { generator } = (await server.ok('GET', '/v1/entropy')).body
+    return (generator as { seedings: number }).seedings
+  }
+  const before = await seedings()
+  await server.ok('POST', '/v1/random', { lengthBytes: 32, predictionResistance: true })
+  assert.equal(await seedings(), before + 1)
   const much = { items: Array.from({ length: 49 }, () => ({ lengthBytes: 65_536 })) }
   assertProblem(await server.call('POST', '/v1/random/batch', much), 400, 'ARGUMENT_INVALID')
   for (const lengthBytes of [0, -1, 1.5, 65_537, '32']) {

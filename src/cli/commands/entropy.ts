@@ -1,7 +1,7 @@
 /**
  * `keyhold entropy`: noise for an assessment. It starts a module of its own, without a domain, takes raw
  * and conditioned samples from it, which seed nothing, and shows how the health tests took them. It needs
- * no server, and says nothing of the module of one that runs.
+ * no server; with --server it samples nothing and shows the counters of the module that works there.
  */
 
 import { mkdir } from 'node:fs/promises'
@@ -19,7 +19,7 @@ import {
 } from '../../hsm/contract/entropy.ts'
 import { type Distribution, distributionOf, drawDistribution } from '../entropy/distribution.ts'
 import { integer, oneOf } from '../options.ts'
-import { type Output, table } from '../output.ts'
+import { fields, type Output, table } from '../output.ts'
 import { progressBar } from '../progress.ts'
 import { action } from '../session.ts'
 import { writeWhole } from '../small-file.ts'
@@ -37,6 +37,7 @@ interface Options {
   readonly restarts: number
   readonly output?: string
   readonly force?: true
+  readonly server?: true
 }
 
 interface Sampled {
@@ -62,9 +63,15 @@ export function addEntropyCommand(program: Command): void {
     .option('--restarts <n>', `the first ${restartSamples} of n starts`, integer(0, 1_000), 0)
     .option('--output <folder>', 'where the files go')
     .option('--force', 'replace files that are there')
+    .option('--server', "no samples: how the server's module and its sources are")
     .addHelpText('after', '\nExample:\n  keyhold entropy --source jitter --output samples')
     .action(
-      action<Options>(async ({ output, signal }, { options }) => {
+      action<Options>(async ({ connect, output, signal }, { options }) => {
+        if (options.server) {
+          const status = await (await connect()).call('getEntropyStatus', {})
+          output.result(status, describe(status))
+          return
+        }
         const { sampled, status } = await sample(options)
         if (options.output !== undefined) await write(options.output, sampled, options)
         const restarted = await restart(options, output, signal)
@@ -187,4 +194,38 @@ function started({ sources }: EntropyStatus): string[] {
     return [name, state, String(samples), String(failures)]
   })
   return [table(['start-up test', 'state', 'samples', 'failures'], rows, '')]
+}
+
+/** Of a module that works. */
+function describe({ generator, sources }: EntropyStatus): string {
+  const heads = [
+    'source',
+    'state',
+    'samples',
+    'longest run',
+    'proportion',
+    'lag',
+    'failures',
+    'last',
+  ]
+  const rows = sources.map((source) => [
+    source.name,
+    source.state,
+    String(source.samples),
+    `${source.longestRun} of ${source.repetitionCutoff}`,
+    `${source.highestProportion} of ${source.proportionCutoff}`,
+    `${source.highestLag} of ${source.proportionCutoff}`,
+    String(source.failures),
+    source.lastFailure || 'none',
+  ])
+  const { mechanism, seedings, requests, seedAgeMs, hostBytes } = generator
+  const own = fields([
+    ['generator', mechanism],
+    [
+      'seedings',
+      `${seedings}, the last ${Math.round(seedAgeMs / 1_000)} s and ${requests} requests ago`,
+    ],
+    ['from the host', `${hostBytes} bytes, not counted`],
+  ])
+  return `${table(heads, rows, '')}\n\n${own}`
 }

@@ -3,19 +3,22 @@
 export const noiseSourceNames = ['operating-system', 'jitter', 'processor'] as const
 export type NoiseSourceName = (typeof noiseSourceNames)[number]
 
-/** Why samples must not be used: the health test that they failed, or what came instead of them. */
-export type SourceFailure =
-  | 'repetition'
-  | 'proportion'
-  | 'lag'
-  /** The same window of samples twice. */
-  | 'replay'
-  /** It gave nothing, or less than it was asked for. */
-  | 'dead'
-  /** Of the timing source: its clock does not move, goes back, or moves too evenly. */
-  | 'clock-stopped'
-  | 'clock-back'
-  | 'stuck'
+/**
+ * Why samples must not be used: the health test that they failed (repetition, proportion, lag, or the same
+ * window twice), nothing or less than was asked for, and of the timing source a clock that does not move, goes
+ * back, or moves too evenly.
+ */
+export const sourceFailures = [
+  'repetition',
+  'proportion',
+  'lag',
+  'replay',
+  'dead',
+  'clock-stopped',
+  'clock-back',
+  'stuck',
+] as const
+export type SourceFailure = (typeof sourceFailures)[number]
 
 export interface SourceStatus {
   readonly name: string

@@ -2,10 +2,11 @@
 
 import { z } from 'zod'
 import { moduleStates } from '../../../hsm/contract/commands.ts'
+import { sourceFailures } from '../../../hsm/contract/entropy.ts'
 import { assertPermission, everywhere } from '../../../kms/access/access.ts'
 import { whoAmI } from '../../../kms/access/roles.ts'
 import { claimOf } from '../../../kms/commands.ts'
-import { moduleStatus, transportKey } from '../../../kms/module.ts'
+import { entropyStatus, moduleStatus, transportKey } from '../../../kms/module.ts'
 import { RestError } from '../errors.ts'
 import { type Route, route } from '../route.ts'
 import { bytes, identity, queryInteger, roleAssignment, time } from '../schemas.ts'
@@ -49,6 +50,37 @@ const moduleStatusAnswer = z
     node: z.string(),
   })
   .meta({ id: 'ModuleStatus' })
+
+const count = z.int().min(0)
+
+const entropyAnswer = z
+  .strictObject({
+    generator: z.strictObject({
+      mechanism: z.literal('HMAC_DRBG-SHA-512'),
+      requests: count,
+      seedings: count,
+      seedAgeMs: count,
+      hostBytes: count,
+    }),
+    sources: z.array(
+      z.strictObject({
+        name: z.string(),
+        physical: z.boolean(),
+        state: z.enum(['untested', 'healthy', 'failed']),
+        entropyBits: z.number(),
+        repetitionCutoff: count,
+        proportionCutoff: count,
+        samples: count,
+        blocks: count,
+        failures: count,
+        lastFailure: z.enum(['', ...sourceFailures]),
+        longestRun: count,
+        highestProportion: count,
+        highestLag: count,
+      }),
+    ),
+  })
+  .meta({ id: 'EntropyStatus' })
 
 export const systemRoutes: readonly Route[] = [
   route({
@@ -110,6 +142,18 @@ export const systemRoutes: readonly Route[] = [
       time: kms.now(),
       module: await moduleStatus(kms, caller),
     }),
+  }),
+  route({
+    name: 'getEntropyStatus',
+    method: 'GET',
+    path: '/v1/entropy',
+    summary: "The module's noise sources under their health tests, and its generator",
+    permission: ['status:read'],
+    result: entropyAnswer,
+    handle: async ({ kms, caller }) => {
+      const { generator, sources } = await entropyStatus(kms, caller)
+      return { generator, sources: [...sources] }
+    },
   }),
   route({
     name: 'getTransportKey',

@@ -23,7 +23,13 @@ import { type Route, route } from '../route.ts'
 import { bytes, keyPath } from '../schemas.ts'
 import { type UseRow, useRows } from './use-schemas.ts'
 
-const random = z.strictObject({ lengthBytes: z.int().min(1).max(randomLengthMax) })
+const random = z.strictObject({
+  lengthBytes: z.int().min(1).max(randomLengthMax),
+  predictionResistance: z
+    .boolean()
+    .optional()
+    .describe('Fresh entropy goes into the generator first (SP 800-90A section 8.8)'),
+})
 const randomAnswer = z.strictObject({ bytes: bytes(randomLengthMax) })
 
 export const useRoutes: readonly Route[] = [
@@ -37,7 +43,7 @@ export const useRoutes: readonly Route[] = [
     body: random,
     result: randomAnswer,
     handle: async ({ kms, caller, body }) => {
-      const [made = new Uint8Array()] = await randomBytes(kms, caller, [body.lengthBytes])
+      const [made = new Uint8Array()] = await randomBytes(kms, caller, [body])
       return { bytes: made }
     },
     encode: flatJson,
@@ -51,8 +57,7 @@ export const useRoutes: readonly Route[] = [
     body: z.strictObject({ items: z.array(random).min(1).max(batchItemsMax) }),
     result: z.strictObject({ items: z.array(z.strictObject({ result: randomAnswer })) }),
     handle: async ({ kms, caller, body }) => {
-      const lengths = body.items.map(({ lengthBytes }) => lengthBytes)
-      const made = await randomBytes(kms, caller, lengths)
+      const made = await randomBytes(kms, caller, body.items)
       return { items: made.map((piece) => ({ result: { bytes: piece } })) }
     },
   }),
