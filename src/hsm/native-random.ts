@@ -4,14 +4,15 @@
  * locked secure heap where there is one), and what a call left there is erased behind it.
  *
  * What is here: bytes of the kernel (getrandom(2), getentropy(3)) and of the processor (RDRAND, through
- * OpenSSL and gated on OpenSSL's own reading of the CPU flags), and an HMAC whose key and value never
- * leave the heap, from which `entropy/hmac-drbg.ts` makes its generator.
+ * OpenSSL and gated on OpenSSL's own reading of the CPU flags), an HMAC whose key and value never leave the
+ * heap, from which `entropy/hmac-drbg.ts` makes its generator, and SLH-DSA keys from a seed of ours, which
+ * node:crypto only makes from OpenSSL's.
  */
 
 import assert from 'node:assert/strict'
 import { dlopen, toString as textAt, toArrayBuffer } from 'node:ffi'
-import type { Parameter } from './digest-scheme.ts'
-import { Arena } from './native-arena.ts'
+import { octets, type Parameter } from './digest-scheme.ts'
+import { Arena, type Scratch } from './native-arena.ts'
 
 const p = 'pointer'
 const int = 'int32'
@@ -26,6 +27,13 @@ const { functions: openssl } = dlopen(null, {
   EVP_MAC_init: { return: int, arguments: [p, p, size, p] },
   EVP_MAC_update: { return: int, arguments: [p, p, size] },
   EVP_MAC_final: { return: int, arguments: [p, p, p, size] },
+  EVP_PKEY_CTX_new_from_name: { return: p, arguments: [p, p, p] },
+  EVP_PKEY_CTX_free: { return: 'void', arguments: [p] },
+  EVP_PKEY_CTX_set_params: { return: int, arguments: [p, p] },
+  EVP_PKEY_keygen_init: { return: int, arguments: [p] },
+  EVP_PKEY_generate: { return: int, arguments: [p, p] },
+  EVP_PKEY_get_octet_string_param: { return: int, arguments: [p, p, p, size, p] },
+  EVP_PKEY_free: { return: 'void', arguments: [p] },
 })
 
 /** OPENSSL_INFO_CPU_SETTINGS (openssl/crypto.h): the flags as text, read while this file is loaded. */
@@ -195,4 +203,46 @@ export class HmacChain implements Disposable {
   #end(address: bigint): void {
     assert(openssl.EVP_MAC_final(this.#context, address, 0n, BigInt(this.outputBytes)) === 1)
   }
+}
+
+/**
+ * The private key of SLH-DSA from its three seeds (FIPS 205 algorithm 18, slh_keygen_internal): computes the
+ * root, which takes up to half a second.
+ * @param parameterSet OpenSSL's name
+ * @param seeds SK.seed, SK.prf and PK.seed, n bytes each; the caller keeps and erases them
+ * @returns the three and the root, 4 n bytes, which the caller erases
+ */
+export function slhDsaPrivateKey(parameterSet: string, seeds: Uint8Array): Buffer {
+  using scratch = arena.scratch()
+  const context = openssl.EVP_PKEY_CTX_new_from_name(0n, scratch.text(parameterSet), 0n)
+  assert(context !== 0n, 'OpenSSL has no such parameter set')
+  try {
+    const parameters = scratch.parameters([octets('seed', seeds)])
+    assert(openssl.EVP_PKEY_keygen_init(context) === 1)
+    assert(openssl.EVP_PKEY_CTX_set_params(context, parameters) === 1, 'not as long as the seeds')
+    const key = scratch.numbers([0n])
+    assert(openssl.EVP_PKEY_generate(context, key) === 1, 'no key of these seeds')
+    return privateBytes(scratch, scratch.readNumber(key), (seeds.length / 3) * 4)
+  } finally {
+    openssl.EVP_PKEY_CTX_free(context)
+  }
+}
+
+/** Frees the key. */
+function privateBytes(scratch: Scratch, key: bigint, lengthBytes: number): Buffer {
+  const [name, target, length] = [
+    scratch.text('priv'),
+    scratch.space(lengthBytes),
+    scratch.numbers([0n]),
+  ]
+  const got = openssl.EVP_PKEY_get_octet_string_param(
+    key,
+    name,
+    target,
+    BigInt(lengthBytes),
+    length,
+  )
+  openssl.EVP_PKEY_free(key)
+  assert(got === 1 && scratch.readNumber(length) === BigInt(lengthBytes))
+  return scratch.read(target, lengthBytes)
 }

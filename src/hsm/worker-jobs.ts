@@ -1,6 +1,6 @@
 /**
  * The slow calls that have no callback form, as jobs: RSA decryption and checks, signatures over a ready
- * digest, and the public half of a new EC key. The one worker runs them; without a worker (tests of single files) they run in place.
+ * digest, and what belongs to the secret of a new EC or SLH-DSA key. The one worker runs them; without a worker (tests of single files) they run in place.
  * A key travels as a KeyObject, which threads share and which is not copied. What the worker makes of
  * it for OpenSSL's own functions is freed, and its encoding erased, before the job ends.
  */
@@ -10,6 +10,7 @@ import { constants, createPrivateKey, type KeyObject, privateDecrypt } from 'nod
 import { HsmError } from './contract/errors.ts'
 import type { DigestScheme } from './digest-scheme.ts'
 import { NativeKey } from './native.ts'
+import { slhDsaPrivateKey } from './native-random.ts'
 
 export type WorkerJob =
   /** A private key; answers the signature, ECDSA in DER. */
@@ -40,6 +41,7 @@ export type WorkerJob =
   /** True if all numbers of the pair belong together, primality included. */
   | { readonly kind: 'checkKey'; readonly key: KeyObject }
   | EcKeyJob
+  | SlhDsaKeyJob
   /** Frees what earlier jobs have left unreachable. */
   | { readonly kind: 'collect' }
 
@@ -52,12 +54,22 @@ export interface EcKeyJob {
   readonly scalar: Uint8Array
 }
 
+/** Answers the private key of these seeds, with its root. */
+export interface SlhDsaKeyJob {
+  readonly kind: 'slhDsaKey'
+  /** OpenSSL's name. */
+  readonly parameterSet: string
+  /** SK.seed, SK.prf and PK.seed; overwritten where the job runs. */
+  readonly seeds: Uint8Array
+}
+
 export interface WorkerResults {
   readonly signDigest: Uint8Array
   readonly verifyDigest: boolean
   readonly oaepDecrypt: Uint8Array
   readonly checkKey: boolean
   readonly ecKey: KeyObject
+  readonly slhDsaKey: KeyObject
   readonly collect: boolean
 }
 
@@ -82,6 +94,8 @@ export function runJob(job: WorkerJob): WorkerResult {
     }
     case 'ecKey':
       return ecKey(job)
+    case 'slhDsaKey':
+      return slhDsaKey(job)
     case 'collect':
       globalThis.gc?.()
       return true
@@ -97,6 +111,16 @@ export function ecKey({ namedCurve, scalar }: EcKeyJob): KeyObject {
     return createPrivateKey({ key, format: 'raw-private', asymmetricKeyType: 'ec', namedCurve })
   } finally {
     key.fill(0)
+  }
+}
+
+function slhDsaKey({ parameterSet, seeds }: SlhDsaKeyJob): KeyObject {
+  const key = slhDsaPrivateKey(parameterSet, seeds)
+  const asymmetricKeyType = parameterSet as 'slh-dsa-sha2-128s'
+  try {
+    return createPrivateKey({ key, format: 'raw-private', asymmetricKeyType })
+  } finally {
+    for (const bytes of [key, seeds]) bytes.fill(0)
   }
 }
 

@@ -1,9 +1,9 @@
 /**
  * New key pairs. Scalars of elliptic curves (FIPS 186-5 section A.2.2), seeds of Ed25519, Ed448, X25519 and X448
- * (RFC 8032, RFC 7748), ML-KEM (FIPS 203, d || z) and ML-DSA (FIPS 204, xi) come from the module's own
- * generator; RSA primes, and the seeds of SLH-DSA, which node:crypto makes together with their root, are
- * OpenSSL's, whose generator ours is stirred into before (docs/entropy.md). What takes milliseconds runs on
- * other threads. Each pair passes the pairwise consistency test of FIPS 140-3 IG 10.3.A before anyone sees it.
+ * (RFC 8032, RFC 7748), ML-KEM (FIPS 203, d || z), ML-DSA (FIPS 204, xi) and SLH-DSA (FIPS 205) come from the
+ * module's own generator; RSA primes are OpenSSL's, whose generator ours is stirred into before
+ * (docs/entropy.md). What takes milliseconds runs on other threads. Each pair passes the pairwise consistency
+ * test of FIPS 140-3 IG 10.3.A before anyone sees it.
  */
 
 import assert from 'node:assert/strict'
@@ -21,6 +21,7 @@ import {
 import { type KeyType, type KeyTypeName, keyTypes } from '../contract/algorithms.ts'
 import { onThreadPool } from '../primitives/implementation.ts'
 import { randomBytes, stirOpenssl } from '../random.ts'
+import { Secret } from '../secret.ts'
 import { ecKey } from '../worker-jobs.ts'
 import { callWorker } from '../worker-pool.ts'
 import { randomScalar } from './scalar.ts'
@@ -46,7 +47,7 @@ export async function assertConsistent(typeName: KeyTypeName, pair: KeyPair): Pr
   assert(await isPairConsistent(pair), `a new ${typeName} pair failed its consistency test`)
 }
 
-async function makePrivateKey({ family, openssl = '' }: KeyType): Promise<KeyObject> {
+async function makePrivateKey({ family, openssl = '', strengthBits }: KeyType): Promise<KeyObject> {
   switch (family) {
     case 'rsa':
       stirOpenssl()
@@ -57,11 +58,7 @@ async function makePrivateKey({ family, openssl = '' }: KeyType): Promise<KeyObj
     case 'ec':
       return fromRandomScalar(openssl)
     case 'slh-dsa':
-      stirOpenssl()
-      return onThreadPool((callback) => {
-        const type = openssl as 'slh-dsa-sha2-128s'
-        generateKeyPair(type, {}, (error, _public, key) => callback(error, key))
-      })
+      return fromRandomSeeds(openssl, strengthBits / 8)
     case 'ed25519':
     case 'x25519':
       return fromRandom('raw-private', family, 32)
@@ -87,6 +84,12 @@ async function fromRandomScalar(namedCurve: string): Promise<KeyObject> {
     const job = { kind: 'ecKey', namedCurve, scalar: bytes } as const
     return namedCurve === 'prime256v1' ? ecKey(job) : callWorker(job)
   })
+}
+
+/** SK.seed, SK.prf and PK.seed of n bytes each (FIPS 205 algorithm 21); the root takes up to half a second. */
+async function fromRandomSeeds(parameterSet: string, n: number): Promise<KeyObject> {
+  using seeds = new Secret(randomBytes(3 * n))
+  return seeds.expose((bytes) => callWorker({ kind: 'slhDsaKey', parameterSet, seeds: bytes }))
 }
 
 function fromRandom(
