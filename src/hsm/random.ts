@@ -18,6 +18,9 @@ import { type NoiseSource, operatingSystem, processorGenerator } from './entropy
 import { Pool, poolBytes } from './entropy/pool.ts'
 import { addEntropy } from './native.ts'
 
+/** What a module says that has failed for this reason. */
+export const noSourceLeft = 'no source of entropy is left'
+
 export interface EntropyEvents {
   /** A source failed: a signal, whether or not it passed its tests again afterwards. */
   readonly sourceFailed?: (report: FailureReport) => void

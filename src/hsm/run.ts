@@ -12,7 +12,7 @@ import { zeroisedExitCode } from './contract/limits.ts'
 import { openDoor } from './door.ts'
 import type { NoiseSource } from './entropy/noise-source.ts'
 import { Module } from './module.ts'
-import { eraseGenerator, listenToEntropy, startGenerator } from './random.ts'
+import { eraseGenerator, listenToEntropy, noSourceLeft, startGenerator } from './random.ts'
 import { systemClock } from './record.ts'
 import { type SelfTestOptions, SelfTests } from './self-tests.ts'
 import { TransportKey } from './transport.ts'
@@ -56,7 +56,7 @@ export async function runModule(options: RunOptions = {}): Promise<void> {
     sourceFailed: ({ source, failure, isPermanent }) => {
       if (isPermanent) module.tamper.signal('entropy-failed', `${source}: ${failure}`)
     },
-    exhausted: () => module.fail('no source of entropy is left'),
+    exhausted: () => module.fail(noSourceLeft),
   })
   openDoor(doorDescriptor, {
     module,

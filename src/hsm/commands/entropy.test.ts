@@ -24,6 +24,18 @@ suite('commands about randomness', () => {
     assert.equal(sources.length, hasProcessorGenerator ? 3 : 2)
   })
 
+  test('a self-test on demand has every source start again', async () => {
+    const caller = new Caller()
+    const read = async () => {
+      const { result } = await caller.ok({ command: 'getEntropyStatus' })
+      return (result.sources as { samples: number }[]).map(({ samples }) => samples)
+    }
+    const before = await read()
+    await caller.ok({ command: 'selfTest' })
+    const added = (await read()).map((samples, index) => samples - (before[index] ?? 0))
+    assert(added.every((samples) => samples >= 2_048))
+  })
+
   test('noise comes out of a module without a domain, and of no other', async () => {
     const caller = new Caller()
     const first = await caller.ok({ command: 'sampleNoise', arguments: raw })

@@ -5,6 +5,7 @@ import { moduleStates } from '../contract/commands.ts'
 import { HsmError } from '../contract/errors.ts'
 import type { Module } from '../module.ts'
 import { parseList, parseNothing, parseObject } from '../parse.ts'
+import { noSourceLeft, testSources } from '../random.ts'
 import { command, unrestricted } from './row.ts'
 
 export const getStatus = command({
@@ -29,8 +30,13 @@ export const selfTest = command({
   record: 'nothing',
   parts: {},
   parse: parseSelfTest,
-  run: async ({ selfTests }, { tests: names }) => {
-    const tests = await selfTests.run(names)
+  run: async (module, { tests: names }) => {
+    const tests = await module.selfTests.run(names)
+    // On demand, as SP 800-90B section 4.2 has it: a source that had failed may be good again.
+    if (names === undefined && !testSources()) {
+      module.fail(noSourceLeft)
+      throw new HsmError('MODULE_FAILED', noSourceLeft)
+    }
     return { result: { tests }, parts: {} }
   },
 })
