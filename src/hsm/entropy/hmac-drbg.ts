@@ -1,6 +1,6 @@
 /**
  * HMAC_DRBG of SP 800-90A revision 1 section 10.1.2. Strength 256 bits with every hash of at least 256
- * bits; the module uses SHA-512 (docs/decisions/0006). Which entropy goes in is the business of
+ * bits; the module uses SHA-512 (docs/decisions/0007). Which entropy goes in is the business of
  * `generator.ts`; this file counts requests, holds the limits of table 2, and refuses instead of giving
  * more than they allow. K and V live in memory at a fixed address (`native-random.ts`) and are erased
  * when the generator is disposed of.
