@@ -8,6 +8,7 @@ import path from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { addAccessCommands } from './commands/access.ts'
 import { addAliasCommands } from './commands/aliases.ts'
+import { addApproveCommand } from './commands/approve.ts'
 import { addAttestCommands, addDomainStatementCommand } from './commands/attest.ts'
 import { addBenchCommand } from './commands/bench.ts'
 import { addCertificateCommands } from './commands/certificate.ts'
@@ -25,7 +26,9 @@ import { addRecordCommands } from './commands/record.ts'
 import { addServeCommand } from './commands/serve.ts'
 import { addShareCommands } from './commands/share.ts'
 import { addStatusCommand } from './commands/status.ts'
+import { addTamperCommands } from './commands/tamper.ts'
 import { addTourCommand } from './commands/tour.ts'
+import { addUnlockCommand } from './commands/unlock.ts'
 import { exitCodes, exitCodesText } from './exit-codes.ts'
 import { Output, UsageError } from './output.ts'
 
@@ -57,6 +60,9 @@ function makeProgram(): Command {
   addRecordCommands(program)
   addCustodianCommands(program)
   addShareCommands(program)
+  addUnlockCommand(program)
+  addApproveCommand(program)
+  addTamperCommands(program)
   addAttestCommands(program)
   addEntropyCommand(program)
   const domain = program

@@ -8,11 +8,14 @@ import { type FileHandle, open } from 'node:fs/promises'
 import path from 'node:path'
 import { clientError, systemCode } from './errors.ts'
 
-export interface ClientConfig {
+export interface ServerPlace {
   /** "https://host:port", nothing behind it. */
   readonly address: string
   /** PEM of the one authority that the server's certificate may come from. */
   readonly authority: string
+}
+
+export interface ClientConfig extends ServerPlace {
   readonly token: string
 }
 
@@ -51,6 +54,29 @@ export async function readConfig(folder: string): Promise<ClientConfig> {
     )
   }
   return parseConfig(await handle.readFile('utf8'), file)
+}
+
+/**
+ * Where a locked server waits for custodians: `unlock.json`, which it writes into the data folder and which
+ * holds no secret. @throws ClientError CONFIGURATION_MISSING, CONFIGURATION_INVALID
+ */
+export async function readUnlockPlace(folder: string, asked?: string): Promise<ServerPlace> {
+  const file = asked ?? path.join(folder, 'unlock.json')
+  let value: unknown
+  try {
+    await using handle = await open(file, 'r')
+    value = JSON.parse(await handle.readFile('utf8'))
+  } catch (cause) {
+    const missing = systemCode(cause) === 'ENOENT'
+    throw missing
+      ? clientError('CONFIGURATION_MISSING', `there is no ${file}`, { cause })
+      : clientError('CONFIGURATION_INVALID', `${file} cannot be read`, { cause })
+  }
+  const { address, authority } = isObject(value) ? value : {}
+  if (matches(address, addressPattern) && matches(authority, authorityPattern)) {
+    return { address, authority }
+  }
+  throw clientError('CONFIGURATION_INVALID', `${file} does not say where the server is`)
 }
 
 /** @throws ClientError CONFIGURATION_INVALID */

@@ -10,7 +10,7 @@ import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { Agent, request } from 'node:https'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { ClientConfig } from './config.ts'
+import type { ServerPlace } from './config.ts'
 import { ClientError, clientError, systemCode } from './errors.ts'
 
 /** Larger than the largest batch's answer. */
@@ -50,12 +50,13 @@ export interface ConnectionOptions {
 }
 
 export class Connection implements Disposable {
-  readonly #config: ClientConfig
+  readonly #config: ServerPlace & { readonly token?: string }
   readonly #agent: Agent
   readonly #timeoutMs: number
   readonly #signal: AbortSignal | undefined
 
-  constructor(config: ClientConfig, options: ConnectionOptions = {}) {
+  /** Without a token for what needs none. */
+  constructor(config: ServerPlace & { readonly token?: string }, options: ConnectionOptions = {}) {
     this.#config = config
     this.#timeoutMs = options.timeoutMs ?? timeoutMsDefault
     this.#signal = options.signal
@@ -87,6 +88,7 @@ export class Connection implements Disposable {
   }
 
   async #sendOnce({ method, path, headers, body }: Exchange): Promise<RawAnswer> {
+    const { token } = this.#config
     const deadline = AbortSignal.timeout(this.#timeoutMs)
     const signal = this.#signal ? AbortSignal.any([deadline, this.#signal]) : deadline
     const content =
@@ -100,7 +102,7 @@ export class Connection implements Disposable {
         signal,
         headers: {
           accept: 'application/json',
-          authorization: `Bearer ${this.#config.token}`,
+          ...(token !== undefined && { authorization: `Bearer ${token}` }),
           ...content,
           ...headers,
         },

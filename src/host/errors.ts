@@ -67,6 +67,10 @@ export function explained(error: unknown, words: string): unknown {
   return new HostError('MODULE_ENDED', message, { cause: error })
 }
 
+export function notLocked(state: string): HostError {
+  return new HostError('MODULE_UNAVAILABLE', `the module is ${state}, not locked.`)
+}
+
 export function noSecret(): HostError {
   return new HostError('SEAL_MISSING', 'a domain is not founded without a secret for its seal.')
 }

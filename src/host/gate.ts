@@ -18,6 +18,7 @@ export class Gate {
   #door: DoorClient | undefined
   #state: HostState = 'starting'
   #reason = ''
+  #nextLock = Promise.withResolvers<void>()
 
   /** `storageFailure` says why nothing can be made durable, if that is so. */
   constructor(storageFailure: () => HostError | undefined) {
@@ -58,6 +59,14 @@ export class Gate {
     this.#state = state
     this.#reason = reason
     if (!this.#isSoon && state !== 'storage-failed') this.#waiting.refuse(this.unavailable())
+    if (state !== 'locked') return
+    this.#nextLock.resolve()
+    this.#nextLock = Promise.withResolvers()
+  }
+
+  /** Resolves when the module is locked the next time. */
+  whenLocked(): Promise<void> {
+    return this.#nextLock.promise
   }
 
   /** Calls wait from here on, if the module was operational. */

@@ -8,20 +8,20 @@
 import path from 'node:path'
 import type { Call, Claim, CommandName, Outcome } from '../hsm/contract/commands.ts'
 import { DataFolder } from './data-folder.ts'
-import { explained, HostError, isHostError, messageOf, noSecret } from './errors.ts'
+import { explained, type HostError, isHostError, messageOf, noSecret, notLocked } from './errors.ts'
 import { EventFile } from './events.ts'
 import { Gate } from './gate.ts'
 import { ModuleFiles } from './module-files.ts'
 import type { ModuleEnd, StartModule } from './module-process.ts'
 import { newDomain, openDomain, type Place, secretFor } from './open-domain.ts'
 import type { EpochRequest, HostOptions, HostStatus } from './options.ts'
-import type { HeadPage, LeafPage } from './record-files.ts'
+import type { RecordFiles } from './record-files.ts'
 import { RestartLimit } from './restart-limit.ts'
 import { Seals } from './seals.ts'
 import type { SensorEvent } from './sensors/sensor.ts'
 import { signalOfEnd, signalOfRefusal } from './sensors/signals.ts'
 import { Session } from './session.ts'
-import { takeSnapshot } from './snapshot.ts'
+import { Snapshots } from './snapshot.ts'
 import { startOwnModule } from './start-own-module.ts'
 import { type Answer, answerOf, ask, call, hostClaim, sealSecret } from './start-up.ts'
 import { type EpochResult, type EpochTurn, epochTurn, turnEpoch } from './turn-epoch.ts'
@@ -60,7 +60,7 @@ export class Host implements AsyncDisposable {
   /** Whether the module is to stay locked when it is started. */
   #locked = false
   #comingBack: Promise<void> | undefined
-  #snapshot: Promise<void> | undefined
+  readonly #snapshots: Snapshots
   #turning: Promise<EpochResult> | undefined
 
   private constructor(options: HostOptions, folder: DataFolder, files: ModuleFiles) {
@@ -70,6 +70,7 @@ export class Host implements AsyncDisposable {
     this.#recordSize = files.record.size
     this.#gate = new Gate(() => files.commit.failure)
     this.#startModule = options.startModule ?? startOwnModule(options)
+    this.#snapshots = new Snapshots(options.log)
     this.events = new EventFile(
       path.join(folder.path, 'host.events'),
       () => new Date(),
@@ -113,6 +114,11 @@ export class Host implements AsyncDisposable {
   /** Counts the module's starts to operational; keys loaded under an earlier one are gone. */
   get generation(): number {
     return this.#generation
+  }
+
+  /** Resolves when the module is locked the next time. */
+  whenLocked(): Promise<void> {
+    return this.#gate.whenLocked()
   }
 
   /** Called each time a module has become operational after this. */
@@ -190,14 +196,9 @@ export class Host implements AsyncDisposable {
     return Buffer.from(parts.note).toString('utf8')
   }
 
-  /** At most `limit` (1 to 1,000) durable leaves from this sequence on. */
-  readLeaves(from: number, limit: number): Promise<LeafPage> {
-    return this.#files.record.readLeaves(from, limit)
-  }
-
-  /** At most `limit` (1 to 1,000) signed heads from this number on. */
-  readHeads(from: number, limit: number): Promise<HeadPage> {
-    return this.#files.record.readHeads(from, limit)
+  /** What is durable of the record, at most 1,000 leaves or heads at a time. */
+  get record(): Pick<RecordFiles, 'readLeaves' | 'readHeads'> {
+    return this.#files.record
   }
 
   /**
@@ -222,18 +223,32 @@ export class Host implements AsyncDisposable {
 
   /** Overwrites the bytes of the secret. @throws HsmError SEAL_INVALID; HostError MODULE_UNAVAILABLE */
   async unlock(claim: Claim, secret: Uint8Array): Promise<void> {
-    const session = this.#session
-    const ready = session?.ready
     const { state } = this.#gate
-    if (state !== 'locked' || !session || !ready) {
+    const transportKey = state === 'locked' ? this.#session?.ready?.transportKey : undefined
+    if (!transportKey) {
       secret.fill(0)
-      throw new HostError('MODULE_UNAVAILABLE', `the module is ${state}, not locked.`)
+      throw notLocked(state)
     }
-    const { sealKind } = this.#options
-    const sealed = sealSecret(ready.transportKey, secret)
-    await openDomain(session, this.#place, claim, { kind: sealKind, sealed })
+    const { sealKind: kind } = this.#options
+    await this.openLocked(claim, { kind, sealed: sealSecret(transportKey, secret) })
+  }
+
+  /** A command that a locked module answers. @throws HsmError; HostError MODULE_UNAVAILABLE unless it is locked */
+  async askLocked<N extends CommandName>(claim: Claim, command: Call<N>): Promise<Answer<N>> {
+    return ask(this.#lockedSession().door, claim, command)
+  }
+
+  /** By a seal's secret, or the shares that were offered. @throws HsmError, HostError as unlock */
+  async openLocked(claim: Claim, opening: Parameters<typeof openDomain>[3]): Promise<void> {
+    const session = this.#lockedSession()
+    await openDomain(session, this.#place, claim, opening)
     this.#locked = false
     this.#operational(session)
+  }
+
+  #lockedSession(): Session {
+    if (this.#gate.state === 'locked' && this.#session) return this.#session
+    throw notLocked(this.#gate.state)
   }
 
   /** Asks for the module again after it ended too often. @throws HostError MODULE_UNAVAILABLE */
@@ -254,7 +269,7 @@ export class Host implements AsyncDisposable {
     await this.#turning?.catch(() => undefined)
     await this.#session?.process.stop()
     await this.#comingBack
-    await this.#snapshot
+    await this.#snapshots.settled()
     await this.#files.close()
     await this.events.settled()
     this.#folder[Symbol.dispose]()
@@ -297,7 +312,7 @@ export class Host implements AsyncDisposable {
 
   /** When nothing is under way any more. */
   async #turn(session: Session, claim: Claim, request: EpochTurn): Promise<EpochResult> {
-    await this.#snapshot
+    await this.#snapshots.settled()
     return turnEpoch(session, this.#files, claim, request)
   }
 
@@ -372,15 +387,7 @@ export class Host implements AsyncDisposable {
     const { door } = this.#gate
     if (door === undefined) return
     door.acknowledge(this.#recordSize)
-    const { state } = this.#files
-    if (!state?.snapshotDue || this.#snapshot !== undefined) return
-    this.#snapshot = takeSnapshot(door, state)
-      .catch((error) =>
-        this.#options.log({ level: 'warn', message: `no snapshot: ${messageOf(error)}` }),
-      )
-      .finally(() => {
-        this.#snapshot = undefined
-      })
+    this.#snapshots.takeIfDue(door, this.#files.state)
   }
 
   #storageFailed(error: HostError): void {

@@ -13,6 +13,7 @@ import {
   type FedSecret,
   foundDomain,
   levelOfDomain,
+  type Opening,
   type ReadyModule,
   sealSecret,
   unlockModule,
@@ -43,9 +44,9 @@ export async function openDomain(
   session: Session,
   { options, folder, files }: Place,
   claim: Claim,
-  fed: FedSecret,
+  opening: Opening,
 ): Promise<void> {
-  const domain = await unlockModule(session.door, files, claim, fed)
+  const domain = await unlockModule(session.door, files, claim, opening)
   const mistake = folder.mistakeAbout(domain)
   const isLaunched = session.process.fed !== undefined
   const levelMax = isLaunched ? undefined : options.unlaunchedLevelMax

@@ -5,11 +5,36 @@
  */
 
 import type { DoorClient } from './door-client.ts'
+import { messageOf } from './errors.ts'
+import type { HostLogEntry } from './options.ts'
 import { ask, call, hostClaim } from './start-up.ts'
 import type { StateFiles } from './state-files.ts'
 
+/** One at a time; one that fails is tried again when it is due the next time. */
+export class Snapshots {
+  readonly #log: (entry: HostLogEntry) => void
+  #running: Promise<void> | undefined
+
+  constructor(log: (entry: HostLogEntry) => void) {
+    this.#log = log
+  }
+
+  takeIfDue(door: DoorClient, state: StateFiles | undefined): void {
+    if (!state?.snapshotDue || this.#running !== undefined) return
+    this.#running = takeSnapshot(door, state)
+      .catch((error) => this.#log({ level: 'warn', message: `no snapshot: ${messageOf(error)}` }))
+      .finally(() => {
+        this.#running = undefined
+      })
+  }
+
+  async settled(): Promise<void> {
+    await this.#running
+  }
+}
+
 /** @throws HsmError, HostError MODULE_ENDED, STORAGE_FAILED; what is kept is whole in every case */
-export async function takeSnapshot(door: DoorClient, state: StateFiles): Promise<void> {
+async function takeSnapshot(door: DoorClient, state: StateFiles): Promise<void> {
   const generation = await state.prepareNext()
   const pieces: Uint8Array[] = []
   for (let piece = 0, count = 1; piece < count; piece += 1) {

@@ -37,6 +37,9 @@ export interface FedSecret {
   readonly sealed: Uint8Array
 }
 
+/** A seal's secret, or the splitting of which shares were offered to the module. */
+export type Opening = FedSecret | { readonly shareSet: string }
+
 export interface ReadyModule {
   readonly status: ModuleStatus
   readonly transportKey: Uint8Array
@@ -69,10 +72,16 @@ export async function unlockModule(
   door: DoorClient,
   files: ModuleFiles,
   claim: Claim,
-  { kind, sealed }: FedSecret,
+  opening: Opening,
 ): Promise<FoundedDomain & { readonly development: boolean }> {
-  const seal = await files.readSeal(kind)
-  const unlock = call('unlock', { seal: kind }, { seal, secret: sealed })
+  const unlock =
+    'shareSet' in opening
+      ? call('unlock', { seal: 'shares', shareSet: opening.shareSet }, {})
+      : call(
+          'unlock',
+          { seal: opening.kind },
+          { seal: await files.readSeal(opening.kind), secret: opening.sealed },
+        )
   const { result } = await ask(door, claim, unlock)
   await files.record.removeTakenPreludes()
   return result

@@ -22,6 +22,7 @@ suite('configuration', () => {
       pcrs: 'sha256:7',
       sensors: undefined,
       launched: false,
+      locked: false,
     })
   })
 

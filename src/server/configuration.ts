@@ -31,6 +31,8 @@ export interface Configuration {
   readonly sensors: string | undefined
   /** Whether the launcher is the parent of this process, starts the module and feeds the seal. */
   readonly launched: boolean
+  /** Whether the module starts locked, for custodians to open. */
+  readonly locked: boolean
 }
 
 export const addressDefault = '127.0.0.1'
@@ -41,6 +43,7 @@ export const usage = `usage: serve [--data DIR] [--port N] [--address IP] --deve
        serve [--data DIR] [--port N] [--address IP] [--found] [--seal passphrase] [--passphrase-file FILE]
        serve [--data DIR] [--port N] [--address IP] [--found] --seal tpm [--tpm TCTI] [--pcrs BANK:LIST]
        serve [--data DIR] [--port N] [--address IP] [--found] --launched
+       serve [--data DIR] [--port N] [--address IP] --locked
        and, but for development: [--sensors FILE]`
 
 export class ConfigurationError extends Error {
@@ -53,6 +56,7 @@ const options = {
   address: { type: 'string', multiple: true },
   development: { type: 'boolean' },
   found: { type: 'boolean' },
+  locked: { type: 'boolean' },
   seal: { type: 'string', multiple: true },
   'passphrase-file': { type: 'string', multiple: true },
   tpm: { type: 'string', multiple: true },
@@ -83,13 +87,19 @@ export function parseConfiguration(
     if (value === '') throw new ConfigurationError(`--${name} is empty`)
     return value
   }
-  const { development = false, found = false, launched = false } = given
+  const { development = false, found = false, locked = false, launched = false } = given
   const seal = once('seal')
   const passphraseFile = once('passphrase-file')
   const address = once('address') ?? addressDefault
   if (isIP(address) === 0) throw new ConfigurationError(`--address ${address} is not an IP address`)
+  if (locked && (found || launched || (seal ?? passphraseFile) !== undefined)) {
+    throw new ConfigurationError(
+      '--locked waits for custodians: it takes nothing that opens the domain',
+    )
+  }
   const [tpm, pcrs, sensors] = [once('tpm'), once('pcrs'), once('sensors')]
-  if (development) assertDevelopment(address, [found, launched, seal, passphraseFile, sensors])
+  if (development)
+    assertDevelopment(address, [found, locked, launched, seal, passphraseFile, sensors])
   if (seal !== undefined && seal !== 'passphrase' && seal !== 'tpm') {
     throw new ConfigurationError('--seal is passphrase or tpm')
   }
@@ -113,6 +123,7 @@ export function parseConfiguration(
     tpm,
     pcrs: pcrs ?? policyDefault.pcrs,
     sensors: sensors === undefined ? undefined : path.resolve(sensors),
+    locked,
     launched,
   }
 }
@@ -120,7 +131,7 @@ export function parseConfiguration(
 function assertDevelopment(address: string, others: readonly unknown[]): void {
   if (others.some(Boolean)) {
     throw new ConfigurationError(
-      '--development founds its own domain and is not watched: it takes no --found, --seal, --launched, ' +
+      '--development founds its own domain and is not watched: it takes no --found, --locked, --seal, --launched, ' +
         '--passphrase-file or --sensors',
     )
   }

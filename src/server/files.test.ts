@@ -55,6 +55,7 @@ suite('the secret of the seal', () => {
     pcrs: 'sha256:7',
     sensors: undefined,
     launched: false,
+    locked: false,
     ...others,
   })
 
@@ -99,6 +100,11 @@ suite('the secret of the seal', () => {
       }
     }),
   )
+
+  test('a server that starts locked asks nobody', async () => {
+    const { read } = sealSecret(configuration('/x', { locked: true }), undefined)
+    assert.equal(await read(), null)
+  })
 
   test('without a file and without a terminal there is nobody to ask', () => {
     assert.throws(() => sealSecret(configuration('/x', {}), undefined), ConfigurationError)

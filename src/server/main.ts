@@ -16,6 +16,7 @@ import { hwmonSensor } from '../host/sensors/hwmon.ts'
 import { tracerSensor } from '../host/sensors/processes.ts'
 import { sourceSensor } from '../host/sensors/source.ts'
 import { TamperWatch } from '../host/sensors/watch.ts'
+import { hostClaim } from '../host/start-up.ts'
 import { bootstrap } from '../kms/access/bootstrap.ts'
 import { roles } from '../kms/access/permissions.ts'
 import { startJobs } from '../kms/jobs/jobs.ts'
@@ -32,9 +33,12 @@ import {
   parseConfiguration,
   usage,
 } from './configuration.ts'
+import { lockedRoom } from './locked.ts'
 import { createLog, type Log } from './log.ts'
 import { sealSecret } from './seal-secret.ts'
+import { tamperedRoom } from './tampered.ts'
 import { type ServerCertificate, serverCertificate } from './tls.ts'
+import { wait } from './waiting-room.ts'
 
 /** How long everything together may take to stop. */
 const stopMs = 20_000
@@ -43,8 +47,7 @@ const renewalCheckMs = 12 * 60 * 60 * 1_000
 const exitCodes = { refused: 1, usage: 2, unavailable: 69, bug: 70, accessDenied: 77 }
 
 async function serve(configuration: Configuration, log: Log): Promise<void> {
-  const { folder, address, port, development } = configuration
-  const version = packageVersion()
+  const { folder, development } = configuration
   const stop = stopAsked(log)
   if (development) warnOfDevelopment(log)
   const secret = sealSecret(configuration, terminal())
@@ -61,6 +64,37 @@ async function serve(configuration: Configuration, log: Log): Promise<void> {
     log,
   })
   await using _watch = development ? undefined : await watchHost(configuration, host, log)
+  const stopped = stop.then(() => 'stopped' as const)
+  for (;;) {
+    const state = await moduleState(host)
+    if (state !== 'operational') {
+      const room = state === 'locked' ? lockedRoom(host) : await tamperedRoom(host, folder)
+      if ((await wait(room, configuration, { stop, log })) === 'stopped') return
+      continue
+    }
+    const lockedAgain = host.whenLocked().then(() => 'locked' as const)
+    const until = Promise.race([stopped, lockedAgain])
+    const end = await operate(host, configuration, { until, log })
+    if (end === 'stopped') return
+    log({ level: 'warn', message: 'the module is locked again' })
+  }
+}
+
+/** @throws HostError when there is no module to ask, as after it was zeroised */
+async function moduleState(host: Host): Promise<'locked' | 'tampered' | 'operational'> {
+  if (host.status().state === 'locked') return 'locked'
+  const { result } = await host.run(hostClaim, { command: 'getStatus', arguments: {}, parts: {} })
+  return result.state === 'tampered' ? 'tampered' : 'operational'
+}
+
+/** Everything in front of an operational module. */
+async function operate<T>(
+  host: Host,
+  configuration: Configuration,
+  { until, log }: { readonly until: Promise<T>; readonly log: Log },
+): Promise<T> {
+  const { folder, address, port, development } = configuration
+  const version = packageVersion()
   await using kms = await openKms({ folder, host, now: Date.now, log })
   await using _jobs = startJobs(kms)
   const first = await bootstrap(kms, {
@@ -77,8 +111,8 @@ async function serve(configuration: Configuration, log: Log): Promise<void> {
       development,
       record: {
         head: (claim) => host.signHead(claim),
-        heads: (from, limit) => host.readHeads(from, limit),
-        leaves: (from, limit) => host.readLeaves(from, limit),
+        heads: (from, limit) => host.record.readHeads(from, limit),
+        leaves: (from, limit) => host.record.readLeaves(from, limit),
       },
       readiness: () => readiness(host, kms),
       log,
@@ -87,7 +121,7 @@ async function serve(configuration: Configuration, log: Log): Promise<void> {
   )
   using _renewal = renewCertificate(configuration, kms, rest, tls, log)
   await announce(configuration, rest, tls, first?.token.token, log)
-  await stop
+  return await until
 }
 
 /** Signs of tampering go to the module. A development domain is not watched: people debug it. */

@@ -20,6 +20,7 @@ const keyFileBytes = 32
 
 export interface SealSecret {
   readonly kind: SealKind
+  /** Null leaves the module locked, for custodians to open. */
   readonly read: () => Promise<Uint8Array | null>
   /** Where the server itself keeps it. */
   readonly renew?: () => Promise<NewSecret>
@@ -38,6 +39,8 @@ export function sealSecret(
       renew: () => newDevelopmentKey(folder),
     }
   }
+  // Custodians open it.
+  if (configuration.locked) return { kind: 'passphrase', read: async () => null }
   // The launcher feeds the seal; what is locked later is unlocked by people.
   if (launched) return { kind: 'passphrase', read: async () => null }
   if (configuration.seal === 'tpm') return { kind: 'tpm', read: () => tpmSecret(configuration) }

@@ -6,10 +6,17 @@
  * certificate do not belong together.
  */
 
-import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto'
+import {
+  createPrivateKey,
+  generateKeyPairSync,
+  randomBytes,
+  sign,
+  X509Certificate,
+} from 'node:crypto'
 import { chmod } from 'node:fs/promises'
 import { hostname, networkInterfaces } from 'node:os'
 import path from 'node:path'
+import { serverCertificate as makeServerCertificate } from '../encodings/certificate.ts'
 import { makeFolder, readIfThere, writeDurably } from '../host/durable-file.ts'
 import { ensureAuthority, issueServerCertificate } from '../kms/authority.ts'
 import type { Kms } from '../kms/kms.ts'
@@ -54,6 +61,34 @@ export async function serverCertificate(
   return made
 }
 
+/**
+ * For a server that is still locked: the certificate of its last start while it is valid, else one that signs
+ * itself and is made anew each time.
+ */
+export async function certificateWhileLocked(
+  folder: string,
+  address: string,
+  nowMs: number,
+): Promise<ServerCertificate> {
+  const found = await readCertificate(filesOf(folder))
+  if (found !== undefined && isGood(found, address, nowMs, 0)) return found
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const spki = publicKey.export({ format: 'der', type: 'spki' })
+  const name = 'CN=Keyhold server, locked'
+  const certificate = await makeServerCertificate(
+    {
+      ...{ subject: name, issuer: name, publicKeySpki: spki, issuerSpki: spki },
+      notBefore: nowMs - dayMs,
+      notAfter: nowMs + renewalDays * dayMs,
+      serial: `01${randomBytes(15).toString('hex')}`,
+    },
+    subject(address),
+    async (bytes) => sign('sha256', bytes, { key: privateKey, dsaEncoding: 'ieee-p1363' }),
+  )
+  const key = String(privateKey.export({ format: 'pem', type: 'pkcs8' }))
+  return { key, certificate, authority: certificate }
+}
+
 function filesOf(folder: string) {
   return {
     key: path.join(folder, 'tls/server.key'),
@@ -83,13 +118,14 @@ export function isGood(
   { key, certificate, authority }: ServerCertificate,
   address: string,
   nowMs: number,
+  daysLeft = renewalDays,
 ): boolean {
   try {
     const server = new X509Certificate(certificate)
     const issuer = new X509Certificate(authority)
     return (
       server.validFromDate.getTime() <= nowMs &&
-      server.validToDate.getTime() - nowMs >= renewalDays * dayMs &&
+      server.validToDate.getTime() - nowMs >= daysLeft * dayMs &&
       issuer.validToDate.getTime() >= server.validToDate.getTime() &&
       server.checkPrivateKey(createPrivateKey(key)) &&
       server.verify(issuer.publicKey) &&

@@ -30,6 +30,9 @@ const commands = [
   'domain',
   'certificate',
   'entropy',
+  'unlock',
+  'approve',
+  'tamper',
   'bench',
 ]
 

@@ -68,7 +68,7 @@ export function withFolder(use: (folder: string) => Promise<void>): () => Promis
 export async function readRecord(host: Host): Promise<Leaf[]> {
   const leaves: Leaf[] = []
   for (let from: number | undefined = 0; from !== undefined; ) {
-    const page = await host.readLeaves(from, 1_000)
+    const page = await host.record.readLeaves(from, 1_000)
     leaves.push(...page.leaves.map(decodeLeaf))
     from = page.next
   }

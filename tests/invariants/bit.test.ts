@@ -111,11 +111,11 @@ async function openChanged(
 async function readAll(host: Host): Promise<void> {
   const head = await host.signHead(claimOf('verify'))
   const leaves = pages(async (from) => {
-    const page = await host.readLeaves(from, 1_000)
+    const page = await host.record.readLeaves(from, 1_000)
     return { items: page.leaves, next: page.next }
   })
   const heads = pages(async (from) => {
-    const page = await host.readHeads(from, 1_000)
+    const page = await host.record.readHeads(from, 1_000)
     return { items: page.heads, next: page.next }
   })
   await verifyRecord({ head, heads, leaves }, { identityKey, origin })

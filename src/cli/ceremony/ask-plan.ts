@@ -155,7 +155,9 @@ async function askRules(
     officers > approvals &&
     (await askYes('Whoever asks for something signs, but does not count?', false))
   const rule: Rule = { approvals, roles: ['officer'], excludeRequester: isExcluded }
-  return Object.fromEntries(chosen.map((name) => [name, rule]))
+  // Whoever could change people or rules alone could go around every other rule.
+  const names = new Set<RuleName>(['officers', 'rules', ...chosen])
+  return Object.fromEntries([...names].map((name) => [name, rule]))
 }
 
 function askName(message: string, before: readonly { readonly name: string }[]): Promise<string> {

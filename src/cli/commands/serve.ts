@@ -24,12 +24,16 @@ interface ServeOptions {
   readonly tpm?: string
   readonly pcrs?: string
   readonly sensors?: string
+  readonly locked?: boolean
   readonly port?: number
   readonly address?: string
 }
 
-/** What the server says when it is ready. */
-interface Ready {
+/** What the server says when it is ready, and when it waits for custodians. */
+interface Said {
+  readonly ready?: true
+  readonly locked?: true
+  readonly tampered?: true
   readonly address: string
   readonly data: string
 }
@@ -52,6 +56,7 @@ export function addServeCommand(program: Command): void {
       '--sensors <path>',
       'ranges of the machine’s sensors; those of the drivers when left out',
     )
+    .option('--locked', 'start locked: custodians open it with keyhold unlock')
     .option('--port <number>', '8443 when left out; 0 takes a free one', integer(0, 65_535))
     .option('--address <ip>', '127.0.0.1 when left out')
     .addHelpText(
@@ -80,8 +85,10 @@ Examples:
           child.once('exit', (code) => resolve(code ?? exitCodes.refused))
         })
         for await (const line of createInterface({ input: child.stdout })) {
-          const ready = parseReady(line)
-          if (ready) output.result({ ready: true, ...ready }, readyText(ready, options))
+          const said = parseSaid(line)
+          if (said?.ready) output.result(said, readyText(said, options))
+          else if (said?.locked) output.result(said, lockedText(said))
+          else if (said?.tampered) output.result(said, tamperedText(said))
         }
         exitWith(await ended)
       }),
@@ -89,7 +96,7 @@ Examples:
 }
 
 function serverArguments(options: ServeOptions & { readonly data?: string }): string[] {
-  const { development, found, seal, passphraseFile, tpm, pcrs, sensors } = options
+  const { development, found, locked, seal, passphraseFile, tpm, pcrs, sensors } = options
   const { port, address, data } = options
   const flag = (name: string, given: boolean | undefined) => (given ? [name] : [])
   const value = (name: string, given: string | number | undefined) =>
@@ -97,6 +104,7 @@ function serverArguments(options: ServeOptions & { readonly data?: string }): st
   return [
     ...flag('--development', development),
     ...flag('--found', found),
+    ...flag('--locked', locked),
     ...value('--seal', seal),
     ...value('--passphrase-file', passphraseFile),
     ...value('--tpm', tpm),
@@ -122,17 +130,42 @@ function forwardSignals(child: ChildProcess): Disposable {
   }
 }
 
-function parseReady(line: string): Ready | undefined {
+function parseSaid(line: string): Said | undefined {
   try {
-    const { ready, address, data } = { ...JSON.parse(line) }
-    const whole = ready === true && typeof address === 'string' && typeof data === 'string'
-    return whole ? { address, data } : undefined
+    const { ready, locked, tampered, address, data } = { ...JSON.parse(line) }
+    if (typeof address !== 'string' || typeof data !== 'string') return undefined
+    if (ready === true) return { ready, address, data }
+    if (locked === true) return { locked, address, data }
+    return tampered === true ? { tampered, address, data } : undefined
   } catch {
     return undefined
   }
 }
 
-function readyText({ address, data }: Ready, { development }: ServeOptions): string {
+function lockedText({ address, data }: Said): string {
+  return [
+    '',
+    `Keyhold is locked: ${address}, data in ${data}`,
+    'It opens when enough custodians have offered their shares. Each of them types:',
+    '',
+    `  ./keyhold unlock --share FILE --server ${path.join(data, 'unlock.json')}`,
+    '',
+  ].join('\n')
+}
+
+function tamperedText({ address, data }: Said): string {
+  return [
+    '',
+    styled('red', `Keyhold was stopped: ${address}, data in ${data}`, process.stdout),
+    'A tamper signal stopped the module. See what it was, and acknowledge it when it is cleared up:',
+    '',
+    `  ./keyhold tamper status --data ${data}`,
+    `  ./keyhold tamper acknowledge --data ${data}`,
+    '',
+  ].join('\n')
+}
+
+function readyText({ address, data }: Said, { development }: ServeOptions): string {
   const isDefault = data === path.resolve('keyhold-data')
   const loud = (text: string) => styled(['yellow', 'bold'], text, process.stdout)
   const warning = [

@@ -1,0 +1,199 @@
+/**
+ * `keyhold tamper`: what stopped a module, and what people do about it: acknowledge, so that it goes on, or
+ * zeroise. Where the domain has the rule `tamper` that takes a request with approvals (`keyhold approve`).
+ */
+
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import type { Command } from 'commander'
+import * as z from 'zod'
+import { readUnlockPlace } from '../../client/config.ts'
+import { Connection } from '../../client/connection.ts'
+import { clientError } from '../../client/errors.ts'
+import { approvalMsMax } from '../../hsm/contract/approval.ts'
+import {
+  type ApprovalRequest,
+  approvalsOf,
+  encodeRequest,
+  newRequest,
+  readRequest,
+} from '../approvals/request-file.ts'
+import { fields, UsageError } from '../output.ts'
+import { action, type Session } from '../session.ts'
+import { writeWhole } from '../small-file.ts'
+
+const stopped = z.object({
+  state: z.literal('tampered'),
+  reason: z.string(),
+  domain: z.string(),
+  module: z.string(),
+  rule: z.object({ approvals: z.int(), roles: z.array(z.string()) }).nullable(),
+})
+const challenge = z.object({ challenge: z.string(), expires: z.int() })
+const actions = {
+  acknowledge: 'acknowledgeTamper',
+  zeroise: 'zeroise',
+} as const
+type Act = keyof typeof actions
+
+interface ServerOptions {
+  readonly server?: string
+}
+interface ActOptions extends ServerOptions {
+  readonly approvals?: string
+  readonly reason?: string
+  readonly confirm?: string
+}
+interface RequestOptions extends ServerOptions {
+  readonly requester: string
+  readonly output: string
+  readonly reason?: string
+}
+
+const serverOption = [
+  '--server <file>',
+  'unlock.json of the server; that of the data folder when left out',
+] as const
+
+export function addTamperCommands(program: Command): void {
+  const tamper = program
+    .command('tamper')
+    .summary('what stopped the module; acknowledge it, or zeroise the module')
+  tamper
+    .command('status')
+    .summary('what stopped the module, and who may act')
+    .option(...serverOption)
+    .action(
+      action<ServerOptions>(async (session, { options }) => {
+        using connection = await connect(session, options)
+        const found = await status(connection)
+        const { reason, domain, module, rule } = found
+        const who = rule
+          ? `${rule.approvals} of: ${rule.roles.join(', ')}`
+          : 'whoever can read the data folder'
+        const rows = [
+          ['stopped by', reason],
+          ['domain', domain],
+          ['module', module],
+          ['may act', who],
+        ] as const
+        session.output.result(found, fields(rows))
+      }),
+    )
+  addRequestCommand(tamper)
+  addActCommand(tamper, 'acknowledge', 'the module goes back to work')
+  addActCommand(tamper, 'zeroise', 'overwrite all secrets of the module; nothing undoes it')
+}
+
+function addRequestCommand(tamper: Command): void {
+  tamper
+    .command('request')
+    .argument('<act>', 'acknowledge or zeroise')
+    .summary('a file for people to approve')
+    .requiredOption('--requester <name>', 'who asks for it: a person of the domain')
+    .requiredOption('--output <path>', 'where the request is to be')
+    .option('--reason <text>', 'of zeroise')
+    .option(...serverOption)
+    .addHelpText(
+      'after',
+      '\nExample:\n  keyhold tamper request acknowledge --requester olga --output request.json',
+    )
+    .action(
+      action<RequestOptions>(async (session, { args: [asked = ''], options }) => {
+        if (asked !== 'acknowledge' && asked !== 'zeroise') {
+          throw new UsageError('acknowledge or zeroise')
+        }
+        using connection = await connect(session, options)
+        const { domain, module } = await status(connection)
+        const command = actions[asked]
+        const issued = await post(connection, '/v1/tamper/challenge', { command })
+        const given = parse(challenge, issued)
+        const notBefore = given.expires - approvalMsMax
+        const request = newRequest(
+          { domain, command, arguments: argumentsOf(asked, options) },
+          { module, ...given, predecessor: '', requester: options.requester, notBefore },
+        )
+        await writeWhole(options.output, encodeRequest(request), { mode: 0o644 })
+        const next = `keyhold approve ${options.output} --as NAME --key FILE`
+        session.output.result(request, `${options.output}: to be approved with\n  ${next}`)
+      }),
+    )
+}
+
+function addActCommand(tamper: Command, act: Act, summary: string): void {
+  const command = tamper
+    .command(act)
+    .summary(summary)
+    .option('--approvals <file>', 'an approved request, where the domain has a rule for it')
+    .option(...serverOption)
+  if (act === 'zeroise') {
+    command
+      .option('--reason <text>', 'for the record', '')
+      .requiredOption(
+        '--confirm <domain>',
+        'the id of the domain, as keyhold tamper status says it',
+      )
+  }
+  command.action(
+    action<ActOptions>(async (session, { options }) => {
+      using connection = await connect(session, options, await tokenIn(session.folder))
+      const { domain } = await status(connection)
+      if (act === 'zeroise' && options.confirm !== domain) {
+        throw clientError('FILE_INVALID', `--confirm has to be ${domain}`)
+      }
+      const request =
+        options.approvals === undefined ? undefined : await readRequest(options.approvals)
+      const done = await post(connection, `/v1/tamper/${act}`, bodyOf(act, options, request))
+      const text =
+        act === 'zeroise' ? 'The module is zeroised.' : 'Acknowledged: the module goes on.'
+      session.output.result(done, text)
+    }),
+  )
+}
+
+/** What is sent is what was approved. */
+function bodyOf(act: Act, options: ActOptions, request: ApprovalRequest | undefined): object {
+  if (!request) return argumentsOf(act, options)
+  if (request.command !== actions[act]) {
+    throw clientError('FILE_INVALID', `the request is for ${request.command}`)
+  }
+  return { ...request.arguments, approvals: approvalsOf(request) }
+}
+
+function argumentsOf(act: Act, { reason = '' }: { readonly reason?: string }): { reason?: string } {
+  return act === 'zeroise' ? { reason } : {}
+}
+
+async function connect(
+  { folder, signal }: Session,
+  { server }: ServerOptions,
+  token?: string,
+): Promise<Connection> {
+  const place = await readUnlockPlace(folder, server)
+  return new Connection(token === undefined ? place : { ...place, token }, { signal })
+}
+
+/** Of whoever may read the data folder; nobody else needs one. */
+async function tokenIn(folder: string): Promise<string | undefined> {
+  try {
+    return (await readFile(path.join(folder, 'tamper.token'), 'latin1')).trim()
+  } catch {
+    return undefined
+  }
+}
+
+async function status(connection: Connection): Promise<z.output<typeof stopped>> {
+  const answer = await connection.send({ method: 'GET', path: '/v1/unlock', repeatable: true })
+  return parse(stopped, answer.body)
+}
+
+async function post(connection: Connection, route: string, body: object): Promise<unknown> {
+  const sent = { method: 'POST', path: route, body: JSON.stringify(body), repeatable: false }
+  return (await connection.send(sent)).body
+}
+
+function parse<S extends z.ZodType>(schema: S, body: unknown): z.output<S> {
+  const parsed = schema.safeParse(body)
+  if (parsed.success) return parsed.data
+  throw clientError('ANSWER_INVALID', 'the server answered something else: was its module stopped?')
+}
