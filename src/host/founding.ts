@@ -8,16 +8,16 @@ import type { Call, Commands } from '../hsm/contract/commands.ts'
 import { DataFolder } from './data-folder.ts'
 import { explained, HostError } from './errors.ts'
 import { ModuleFiles } from './module-files.ts'
-import type { HostLogEntry, HostOptions } from './options.ts'
+import type { StartModule } from './module-process.ts'
+import type { HostLogEntry } from './options.ts'
 import { Session } from './session.ts'
-import { startOwnModule } from './start-own-module.ts'
 import { type Answer, ask, hostClaim, type ReadyModule } from './start-up.ts'
 
 export interface FoundingOptions {
   readonly folder: string
-  /** Checked before the module is started, where it is one (`HostOptions.release`). */
-  readonly release?: HostOptions['release']
   readonly log: (entry: HostLogEntry) => void
+  /** How the module is started: by the launcher from security level 3. */
+  readonly startModule: StartModule
 }
 
 type Found = Commands['found']
@@ -42,7 +42,7 @@ export class FoundingHost implements AsyncDisposable {
   }
 
   /** @throws HostError FOLDER_… also for a folder that has a domain; MODULE_ENDED */
-  static async open({ folder: place, release, log }: FoundingOptions): Promise<FoundingHost> {
+  static async open({ folder: place, log, startModule }: FoundingOptions): Promise<FoundingHost> {
     await using owned = new AsyncDisposableStack()
     const options = { development: false, foundIfEmpty: true }
     const folder = owned.use(await DataFolder.open(place, options))
@@ -57,8 +57,7 @@ export class FoundingHost implements AsyncDisposable {
       recovered: () => undefined,
     })
     owned.defer(() => files.close())
-    const process = await startOwnModule({ release, log })()
-    const session = new Session(files, process, () => undefined)
+    const session = new Session(files, await startModule(), () => undefined)
     owned.defer(async () => {
       await session.process.stop()
     })

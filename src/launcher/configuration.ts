@@ -16,9 +16,12 @@ export interface Configuration {
   readonly node: string
   readonly moduleUser: User
   readonly hostUser: User
-  readonly seal: SealKind
-  /** The passphrase or key file, or the folder of what the TPM sealed. */
+  /** "shares": nothing is fed, custodians open the domain. */
+  readonly seal: SealKind | 'shares'
+  /** The passphrase or key file, or the folder of what the TPM sealed; empty for shares. */
   readonly secretFile: string
+  /** The host's program: the server, or a founding ceremony, which is led through standard input. */
+  readonly program: 'server' | 'ceremony'
   /** How tpm2-tools reach the TPM; their default without. */
   readonly tpm: string | undefined
   /** For the server. */
@@ -27,6 +30,7 @@ export interface Configuration {
 
 export const usage = `usage: main.ts --module-user USER --host-user USER --seal passphrase|key-file|tpm --secret FILE
          [--tpm TCTI] [--root DIR] -- [arguments of the server]
+       main.ts --module-user USER --host-user USER --seal shares [--ceremony] [--root DIR] -- [arguments]
 USER is a name of /etc/passwd, or two numbers: UID:GID`
 
 /** @throws LauncherError CONFIGURATION_INVALID */
@@ -35,11 +39,14 @@ export function parseConfiguration(
   passwd: () => string = () => readFileSync('/etc/passwd', 'utf8'),
 ): Configuration {
   const { values, positionals } = parseFlags(args)
-  const { root, seal, secret } = values
-  if (seal !== 'passphrase' && seal !== 'key-file' && seal !== 'tpm') {
-    throw invalid('--seal is passphrase, key-file or tpm')
+  const { root, seal, secret, ceremony = false } = values
+  if (seal !== 'passphrase' && seal !== 'key-file' && seal !== 'tpm' && seal !== 'shares') {
+    throw invalid('--seal is passphrase, key-file, tpm or shares')
   }
-  if (secret === undefined) throw invalid('--secret FILE is missing')
+  if ((secret === undefined) !== (seal === 'shares')) {
+    throw invalid('--secret FILE goes with every seal but shares')
+  }
+  if (ceremony && seal !== 'shares') throw invalid('a ceremony is fed nothing: --seal shares')
   const moduleUser = parseUser(values['module-user'], '--module-user', passwd)
   const hostUser = parseUser(values['host-user'], '--host-user', passwd)
   if (moduleUser.uid === hostUser.uid) {
@@ -51,7 +58,8 @@ export function parseConfiguration(
     moduleUser,
     hostUser,
     seal,
-    secretFile: path.resolve(secret),
+    secretFile: secret === undefined ? '' : path.resolve(secret),
+    program: ceremony ? 'ceremony' : 'server',
     tpm: values.tpm,
     hostArguments: positionals,
   }
@@ -70,6 +78,7 @@ function parseFlags(args: readonly string[]) {
         seal: { type: 'string' },
         secret: { type: 'string' },
         tpm: { type: 'string' },
+        ceremony: { type: 'boolean' },
       },
     })
   } catch (cause) {

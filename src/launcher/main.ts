@@ -34,13 +34,12 @@ class Launcher {
 
   constructor(configuration: Configuration) {
     this.#configuration = configuration
-    const { node, root, hostUser, hostArguments } = configuration
-    const server = path.join(root, 'src/server/main.ts')
-    const flags = ['--no-experimental-ffi', server, '--launched', ...hostArguments]
+    const { node, root, hostUser, hostArguments, program } = configuration
+    const flags = ['--no-experimental-ffi', programs(root)[program], '--launched', ...hostArguments]
     this.#host = spawn(node, flags, {
       env: {},
       cwd: '/',
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      stdio: [program === 'ceremony' ? 'inherit' : 'ignore', 'inherit', 'inherit', 'ipc'],
       ...hostUser,
     })
     this.#host.on('message', (message) => this.#take(message))
@@ -69,7 +68,9 @@ class Launcher {
         throw new LauncherError('MODULE_NOT_STARTED', 'there are modules enough.')
       }
       const { code } = await checkInstalled(this.#configuration)
-      const { moduleUser: user, seal: kind } = this.#configuration
+      const { moduleUser: user, seal } = this.#configuration
+      // Without a secret the kind says nothing.
+      const kind = seal === 'shares' ? 'passphrase' : seal
       const secret = () => readSecret(this.#configuration)
       const module = await startModule({ code, user }, secret)
       this.#modules.set(number, module)
@@ -107,20 +108,26 @@ class Launcher {
   }
 }
 
+/** What the host can be. */
+function programs(root: string): Record<Configuration['program'], string> {
+  const at = (name: string) => path.join(root, 'src/server', name)
+  return { server: at('main.ts'), ceremony: at('ceremony.ts') }
+}
+
 /** From the signature to the last file, and that nobody else could change one. @throws LauncherError */
 async function checkInstalled({ root, node }: Configuration) {
   const launcher = path.join(root, 'src/launcher/main.ts')
-  const server = path.join(root, 'src/server/main.ts')
-  for (const file of [launcher, server]) await assertOursAlone(file)
+  for (const file of [launcher, ...Object.values(programs(root))]) await assertOursAlone(file)
   return checkRelease({ root, node, keys: releaseKeys, oursAlone: true })
 }
 
-/** Null when the TPM keeps it: the module starts locked, and people can unlock it by other ways. */
+/** Null when custodians have it, or the TPM keeps it: the module starts locked, and people can unlock it by other ways. */
 async function readSecret({
   seal,
   secretFile,
   tpm: tcti,
 }: Configuration): Promise<Uint8Array | null> {
+  if (seal === 'shares') return null
   if (seal !== 'tpm') return readSecretFile(seal, secretFile)
   try {
     return await openTpmSeal(secretFile, { tcti })

@@ -8,9 +8,10 @@
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
-import * as z from 'zod'
 import { messageOf } from '../host/errors.ts'
 import { FoundingHost } from '../host/founding.ts'
+import { startByLauncher } from '../host/launched-module.ts'
+import { startOwnModule } from '../host/start-own-module.ts'
 import { decodeList } from '../hsm/contract/share.ts'
 import { releaseKeys } from '../launcher/release-keys.ts'
 
@@ -21,24 +22,22 @@ const release = {
 }
 const lineCharactersMax = 1024 * 1024
 
-const bytes = z.codec(z.base64(), z.instanceof(Uint8Array), {
-  decode: (text) => Uint8Array.fromBase64(text),
-  encode: (value) => value.toBase64(),
-})
-const order = z.union([
-  z.strictObject({
-    /** The module parses them. */
-    arguments: z.record(z.string(), z.unknown()),
-    secret: bytes.nullable(),
-    passphrases: bytes.nullable(),
-  }),
-  z.strictObject({ commit: z.literal(true) }),
-])
+interface FoundOrder {
+  /** The module parses them. */
+  readonly arguments: FoundArguments
+  readonly secret: Uint8Array | null
+  readonly passphrases: Uint8Array | null
+}
+type Order = FoundOrder | { readonly commit: true }
 type FoundArguments = Parameters<FoundingHost['found']>[0]
 
-async function conduct(folder: string): Promise<void> {
+async function conduct(folder: string, launched: boolean): Promise<void> {
   const log = (entry: object) => process.stderr.write(`${JSON.stringify(entry)}\n`)
-  await using host = await FoundingHost.open({ folder, release, log })
+  await using host = await FoundingHost.open({
+    folder,
+    log,
+    startModule: launched ? startByLauncher() : startOwnModule({ release, log }),
+  })
   answer({ transportKey: host.transportKey.toBase64() })
   let seal: 'passphrase' | undefined
   for await (const line of createInterface({ input: process.stdin })) {
@@ -57,17 +56,28 @@ async function conduct(folder: string): Promise<void> {
   }
 }
 
-function parse(line: string): z.output<typeof order> {
+/** By hand: in an installation with the launcher this program has no packages. @throws Error */
+function parse(line: string): Order {
   if (line.length > lineCharactersMax) throw new Error('the order is too long')
-  return order.parse(JSON.parse(line))
+  const { commit, arguments: args, secret, passphrases, ...rest } = { ...JSON.parse(line) }
+  if (Object.keys(rest).length > 0) throw new Error('the order has members that nobody knows')
+  if (commit === true) return { commit }
+  if (typeof args !== 'object' || args === null) throw new Error('the order is none')
+  return { arguments: args, secret: bytesOf(secret), passphrases: bytesOf(passphrases) }
+}
+
+function bytesOf(text: unknown): Uint8Array | null {
+  if (text === null) return null
+  if (typeof text !== 'string') throw new Error('bytes are base64')
+  return Uint8Array.fromBase64(text)
 }
 
 async function found(
   host: FoundingHost,
-  { arguments: args, secret, passphrases }: Exclude<z.output<typeof order>, { commit: true }>,
+  { arguments: args, secret, passphrases }: FoundOrder,
 ): Promise<object> {
   const parts = { ...(secret && { secret }), ...(passphrases && { passphrases }) }
-  const answered = await host.found(args as unknown as FoundArguments, parts)
+  const answered = await host.found(args, parts)
   const { shares, state, founding } = answered.parts
   return {
     shares: decodeList(shares ?? new Uint8Array()).map((share) => share.toBase64()),
@@ -91,10 +101,13 @@ process.stderr.on('error', () => undefined)
 // A Ctrl-C of the terminal is for the ceremony, which ends this one's input.
 process.on('SIGINT', () => undefined)
 try {
-  const { data } = parseArgs({ options: { data: { type: 'string' } } }).values
+  const options = { data: { type: 'string' }, launched: { type: 'boolean' } } as const
+  const { data, launched = false } = parseArgs({ options }).values
   if (!data) throw new Error('--data is missing')
-  await conduct(path.resolve(data))
+  await conduct(path.resolve(data), launched)
 } catch (error) {
   answer(refusal(error))
   process.exitCode = 1
 }
+// The channel to the launcher would keep the process.
+if (process.connected) process.disconnect?.()

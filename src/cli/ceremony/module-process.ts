@@ -15,6 +15,7 @@ import type { Founded, FoundingModule, SealedSecrets } from './founding.ts'
 import type { CeremonyPlan } from './plan.ts'
 
 const program = path.join(import.meta.dirname, '../../server/ceremony.ts')
+const launcher = path.join(import.meta.dirname, '../../launcher/main.ts')
 const logCharactersMax = 4_096
 
 const bytes = z.codec(z.base64(), z.instanceof(Uint8Array), {
@@ -32,11 +33,23 @@ const answers = {
 }
 const failure = z.strictObject({ error: z.strictObject({ code: z.string(), message: z.string() }) })
 
-/** @throws ClientError with the code of what went wrong there; SERVER_UNREACHABLE when it ends */
-export async function startFoundingModule(data: string): Promise<FoundingModule> {
-  const child = spawn(process.execPath, ['--no-experimental-ffi', program, '--data', data], {
-    stdio: ['pipe', 'pipe', 'pipe'],
-  })
+/** Names of /etc/passwd, or two numbers; the command line runs as root then. */
+export interface LauncherUsers {
+  readonly moduleUser: string
+  readonly hostUser: string
+}
+
+/**
+ * With users by the launcher, as security level 3 wants it.
+ * @throws ClientError with the code of what went wrong there; SERVER_UNREACHABLE when it ends
+ */
+export async function startFoundingModule(
+  data: string,
+  users?: LauncherUsers,
+): Promise<FoundingModule> {
+  const started = users ? [launcher, ...launcherArguments(users)] : [program]
+  const args = ['--no-experimental-ffi', ...started, `--data=${data}`]
+  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'pipe'] })
   const line = new Lines(child)
   try {
     const { transportKey } = await line.next(answers.started)
@@ -56,6 +69,11 @@ export async function startFoundingModule(data: string): Promise<FoundingModule>
     await line.end()
     throw error
   }
+}
+
+function launcherArguments({ moduleUser, hostUser }: LauncherUsers): string[] {
+  const users = [`--module-user=${moduleUser}`, `--host-user=${hostUser}`]
+  return [...users, '--seal=shares', '--ceremony', '--']
 }
 
 /** The arguments of the module's command `found`, and its parts. */

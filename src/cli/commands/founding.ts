@@ -7,7 +7,7 @@ import { askPlan } from '../ceremony/ask-plan.ts'
 import { type AttendantFiles, atTerminal, forRehearsal, fromFiles } from '../ceremony/attendants.ts'
 import { type Attendants, conduct } from '../ceremony/conduct.ts'
 import { CeremonyFolder } from '../ceremony/folder.ts'
-import { startFoundingModule } from '../ceremony/module-process.ts'
+import { type LauncherUsers, startFoundingModule } from '../ceremony/module-process.ts'
 import { type CeremonyPlan, readPlan } from '../ceremony/plan.ts'
 import { askYes, assertTerminal, show } from '../ceremony/questions.ts'
 import { RehearsalFolder } from '../ceremony/rehearsal.ts'
@@ -21,6 +21,7 @@ import {
 } from '../ceremony/transcript-file.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { pair } from '../options.ts'
+import { UsageError } from '../output.ts'
 import { type PassphraseOptions, passphraseFileOption, readPassphrase } from '../passphrase.ts'
 import { action, type Session } from '../session.ts'
 import { readPrivateFile, writeWhole } from '../small-file.ts'
@@ -38,6 +39,8 @@ interface FoundOptions extends AttendantFiles {
   readonly from?: string
   readonly ceremony: string
   readonly rehearse?: boolean
+  readonly moduleUser?: string
+  readonly hostUser?: string
 }
 
 function addFoundCommand(domain: Command): void {
@@ -51,6 +54,8 @@ function addFoundCommand(domain: Command): void {
     )
     .option('--from <file>', 'what to do, as ceremony.json; nothing is asked then')
     .option('--ceremony <folder>', 'where shares and transcript are to be', 'keyhold-ceremony')
+    .option('--module-user <user>', 'by the launcher, as root: who runs the module')
+    .option('--host-user <user>', 'and who runs the server and owns the data folder')
     .option('--rehearse', 'try it out with a scratch module; touches nothing')
     .option('--passphrase-file <path>', 'of the seal')
     .option('--custodian-passphrase <name=path>', 'of a custodian; several times', pair)
@@ -65,10 +70,17 @@ function addFoundCommand(domain: Command): void {
         const data = path.resolve(session.folder)
         const attendants = attendantsOf(session, options)
         const folder = await openCeremony(path.resolve(options.ceremony), data, options)
-        await conduct(folder, startFoundingModule, attendants)
+        await conduct(folder, (place) => startFoundingModule(place, usersOf(options)), attendants)
         await tell(session, folder, data)
       }),
     )
+}
+
+/** @throws UsageError for one without the other */
+function usersOf({ moduleUser, hostUser }: FoundOptions): LauncherUsers | undefined {
+  if (moduleUser === undefined && hostUser === undefined) return undefined
+  if (moduleUser !== undefined && hostUser !== undefined) return { moduleUser, hostUser }
+  throw new UsageError('--module-user and --host-user go together')
 }
 
 function attendantsOf({ output }: Session, options: FoundOptions): Attendants {
@@ -127,7 +139,7 @@ async function rehearse(session: Session, options: FoundOptions): Promise<void> 
   say('REHEARSAL: a scratch module founds a domain that is thrown away. Nothing else is touched.')
   const attendants = options.from === undefined ? atTerminal(options, say) : forRehearsal(say)
   const folder = await CeremonyFolder.begin(place.ceremony, plan, place.data)
-  await conduct(folder, startFoundingModule, attendants)
+  await conduct(folder, (place) => startFoundingModule(place, usersOf(options)), attendants)
   const transcript = await readTranscript(folder.transcriptFile)
   const found = verified(transcript)
   const text = `${describeTranscript(transcript, found)}\n\nRehearsed. The domain and its shares are gone.`
