@@ -160,7 +160,7 @@ suite('keyhold domain found', () => {
       // The prompt listens a moment after it is drawn.
       setTimeout(() => child.stdin.write(answer ?? ''), 50)
     })
-    const timer = setTimeout(() => child.kill(), 30_000)
+    const timer = setTimeout(() => child.kill(), 50_000)
     const [code] = await once(child, 'close')
     clearTimeout(timer)
     assert.equal(code, 0, stripVTControlCharacters(all).slice(-3_000))
