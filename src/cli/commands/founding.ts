@@ -10,7 +10,7 @@ import { CeremonyFolder } from '../ceremony/folder.ts'
 import { type LauncherUsers, startFoundingModule } from '../ceremony/module-process.ts'
 import { type CeremonyPlan, readPlan } from '../ceremony/plan.ts'
 import { askYes, assertTerminal, show } from '../ceremony/questions.ts'
-import { RehearsalFolder } from '../ceremony/rehearsal.ts'
+import { RehearsalFolder, RehearsedCustodians } from '../ceremony/rehearsal.ts'
 import {
   describeTranscript,
   encodeTranscript,
@@ -134,15 +134,26 @@ async function tell({ output }: Session, folder: CeremonyFolder, data: string): 
 async function rehearse(session: Session, options: FoundOptions): Promise<void> {
   const { output } = session
   using place = new RehearsalFolder()
-  const plan = await planOf(options)
+  if (usersOf(options)) throw new UsageError('a rehearsal takes no launcher')
+  const asked = await planOf(options)
+  const custodians = new RehearsedCustodians(asked)
+  const { plan } = custodians
   const say = (text: string) => output.note(text)
   say('REHEARSAL: a scratch module founds a domain that is thrown away. Nothing else is touched.')
-  const attendants = options.from === undefined ? atTerminal(options, say) : forRehearsal(say)
+  if (plan.level < asked.level) {
+    say(`The scratch module is of level ${plan.level}: level ${asked.level} takes the launcher.`)
+  }
+  const present = options.from === undefined ? atTerminal(options, say) : forRehearsal(say)
+  const attendants = custodians.attend(present)
   const folder = await CeremonyFolder.begin(place.ceremony, plan, place.data)
-  await conduct(folder, (place) => startFoundingModule(place, usersOf(options)), attendants)
+  await conduct(folder, startFoundingModule, attendants)
   const transcript = await readTranscript(folder.transcriptFile)
   const found = verified(transcript)
-  const text = `${describeTranscript(transcript, found)}\n\nRehearsed. The domain and its shares are gone.`
+  await custodians.open(folder)
+  const end = plan.custodians
+    ? 'Its shares opened it again; now it is gone.'
+    : 'The domain is gone.'
+  const text = `${describeTranscript(transcript, found)}\n\nRehearsed. ${end}`
   output.result({ rehearsed: true, plan, signed: found.signed, missing: found.missing }, text)
 }
 
