@@ -46,12 +46,16 @@ export interface ApprovalQuestion {
   /** True: the command makes the next version of the domain state, which is what binds approvals of it. */
   readonly changesState: boolean
   readonly assertChallenge: (challenge: string) => void
+  /** Whether an officer's approval counts now. */
+  readonly isPresent: (person: Person) => boolean
 }
 
 /** A set that is signed rightly. */
 export interface CheckedApprovals {
   readonly terms: ApprovalTerms
   readonly signers: readonly Person[]
+  /** Those of them whose approval counts, if they are officers. */
+  readonly present: readonly Person[]
 }
 
 /**
@@ -66,11 +70,12 @@ export function checkApprovals(question: ApprovalQuestion): CheckedApprovals | u
   const domain = question.domain.domainId.toString('hex')
   const statement = approvalStatement(domain, question, terms)
   const signers = approvals.map((approval) => signerOf(question.state, statement, approval))
-  return { terms, signers }
+  return { terms, signers, present: signers.filter(question.isPresent) }
 }
 
 /**
- * That the people who signed are as many and such as the rule wants.
+ * That the people who signed are as many and such as the rule wants; an officer counts only where he is
+ * present, which asks for a second factor at the highest security level.
  * @throws HsmError APPROVALS_MISSING
  */
 export function assertRule(
@@ -78,7 +83,7 @@ export function assertRule(
   rule: Rule,
   checked: CheckedApprovals | undefined,
 ): void {
-  const signers = checked?.signers ?? []
+  const { signers = [], present = [] } = checked ?? {}
   const requester = checked?.terms.requester
   if (rule.excludeRequester && !signers.some((person) => person.name === requester)) {
     throw new HsmError('APPROVALS_MISSING', `the rule ${name} wants the requester's signature too`)
@@ -86,11 +91,13 @@ export function assertRule(
   const counted = signers.filter(
     (person) =>
       person.roles.some((role) => rule.roles.includes(role)) &&
+      (!person.roles.includes('officer') || present.includes(person)) &&
       !(rule.excludeRequester && person.name === requester),
   )
   if (counted.length >= rule.approvals) return
-  const have = `${counted.length} of ${rule.approvals}`
-  throw new HsmError('APPROVALS_MISSING', `the rule ${name} is not met: ${have} approvals`)
+  const have = `${counted.length} of ${rule.approvals} approvals`
+  const hint = present.length < signers.length ? ', officers have to be logged in' : ''
+  throw new HsmError('APPROVALS_MISSING', `the rule ${name} is not met: ${have}${hint}`)
 }
 
 /** @throws HsmError ARGUMENT_INVALID */

@@ -13,6 +13,7 @@ import * as epochs from './commands/epochs.ts'
 import * as founding from './commands/found.ts'
 import * as keys from './commands/keys.ts'
 import * as life from './commands/life.ts'
+import * as login from './commands/login.ts'
 import type { AnyRow, Done, Parts, Row } from './commands/row.ts'
 import * as secrets from './commands/secrets.ts'
 import * as status from './commands/status.ts'
@@ -42,6 +43,9 @@ export const commands: { readonly [N in CommandName]: Row<N> } = {
   getChallenge: domain.getChallenge,
   getDomainState: domain.getDomainState,
   changeDomain: domain.changeDomain,
+  setPin: login.setPin,
+  login: login.login,
+  resetLogin: login.resetLogin,
   reportTamper: tamper.reportTamper,
   acknowledgeTamper: tamper.acknowledgeTamper,
   zeroise: tamper.zeroise,

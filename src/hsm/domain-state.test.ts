@@ -12,7 +12,6 @@ import {
 } from './approvals.testing.ts'
 import type { DomainChangeAsked } from './contract/domain-commands.ts'
 import {
-  type Credential,
   type Custodians,
   type DomainState,
   openSignedDomainState,
@@ -216,15 +215,9 @@ suite('security levels', () => {
   const custodians = (threshold: number): Custodians => ({
     ...{ shareSet: '00'.repeat(16), threshold, names: ['a', 'b', 'c'] },
   })
-  /** Level 4 asks for two factors, which a passkey has. */
-  const ofLevel = (level: SecurityLevel, { credential }: (typeof people)[number]): Credential => {
-    const place = { relyingParty: 'example.com', origin: 'https://example.com' }
-    const { publicKey } = credential
-    return level === 4 ? { kind: 'passkey', publicKey, ...place } : credential
-  }
   const founding = (level: SecurityLevel, approvals: number) => ({
     level,
-    people: people.map((person) => ({ ...person, credential: ofLevel(level, person), pin: null })),
+    people: people.map((person) => ({ ...person, pin: null })),
     rules: Object.fromEntries(needed.map((name) => [name, { ...twoOfficers, approvals }])),
     tamper: {},
   })

@@ -276,8 +276,8 @@ const rulesOfLevels: readonly RuleName[] = [
 ]
 
 /** That the domain has what its security level asks for. @throws HsmError LEVEL_NOT_PERMITTED */
-function assertLevel({ level, people, rules, custodians, tamper, development }: DomainState): void {
-  const { quorumMin, custodiansMin, loginFactorsMin, tamper: responses } = levelProfiles[level]
+function assertLevel({ level, rules, custodians, tamper, development }: DomainState): void {
+  const { quorumMin, custodiansMin, tamper: responses } = levelProfiles[level]
   if (development && level > 1) throw notOfLevel(level, 'a domain that is not for development')
   for (const name of rulesOfLevels) {
     const approvals = rules[name]?.approvals ?? 0
@@ -291,14 +291,6 @@ function assertLevel({ level, people, rules, custodians, tamper, development }: 
   if ((custodians?.threshold ?? 0) < custodiansMin) {
     throw notOfLevel(level, `custodians, ${custodiansMin} or more to unlock`)
   }
-  if (people.some((person) => factorsOf(person) < loginFactorsMin)) {
-    throw notOfLevel(level, 'passkeys, which verify their users')
-  }
-}
-
-/** A key that signs is one factor; an authenticator that lets nobody but its user sign has two. */
-function factorsOf({ credential }: Person): number {
-  return credential.kind === 'passkey' ? 2 : 1
 }
 
 function notOfLevel(level: SecurityLevel, what: string): HsmError {

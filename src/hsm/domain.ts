@@ -240,6 +240,12 @@ export class Domain implements Disposable {
     return key.expose((bytes) => createHmac('sha256', bytes).update(statement).digest('hex'))
   }
 
+  /** HMAC-SHA-256 of a stretched PIN: 32 bytes that nobody outside of the domain can search for. */
+  pinMac(stretched: Uint8Array): Buffer {
+    using key = derive(this.root, this.domainId, 'keyhold pin v1', Buffer.alloc(0))
+    return key.expose((bytes) => createHmac('sha256', bytes).update(stretched).digest())
+  }
+
   [Symbol.dispose](): void {
     this.#epochKeys[Symbol.dispose]()
     for (const name of ownNames) this.#own[name][Symbol.dispose]()

@@ -17,8 +17,8 @@ import type { KeyTemplate } from './contract/keys.ts'
 import { decodeLeaf, decodeLeafGroup, type Leaf } from './contract/leaf.ts'
 import { sealToTransportKey } from './contract/transport.ts'
 import { serveDoor } from './door.ts'
-import { Module } from './module.ts'
-import { type Clock, systemClock, wallClock } from './record.ts'
+import { Module, type ModuleOptions } from './module.ts'
+import { systemClock, wallClock } from './record.ts'
 import { SelfTests } from './self-tests.ts'
 import { TransportKey } from './transport.ts'
 
@@ -48,11 +48,9 @@ export interface FrameAnswer {
   readonly changes: readonly Uint8Array[]
 }
 
-interface CallerOptions {
-  readonly clock?: Clock
-  readonly wallClock?: Clock
+export interface CallerOptions
+  extends Partial<Pick<ModuleOptions, 'clock' | 'wallClock' | 'pinCost' | 'selfTests'>> {
   readonly extra?: readonly AnyRow[]
-  readonly selfTests?: SelfTests
 }
 
 /** What the module sent, by the id it names: answers, refusals of frames, notices. */
@@ -69,7 +67,8 @@ export class Caller {
     // A clock of the test's own is the only one that there is.
     const wall = options.wallClock ?? options.clock ?? wallClock
     const transport = TransportKey.generate()
-    this.module = new Module({ clock, wallClock: wall, transport, wall: 'none', selfTests })
+    const given = { ...options, clock, wallClock: wall, selfTests }
+    this.module = new Module({ ...given, transport, wall: 'none' })
     const [here, there] = duplexPair()
     this.stream = here
     const ended = () => {

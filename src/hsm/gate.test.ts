@@ -27,6 +27,7 @@ suite('which rules stand in front of what', () => {
     addSeal: ['unlock'],
     acknowledgeTamper: ['tamper'],
     zeroise: ['tamper'],
+    resetLogin: ['officers'],
     destroyKey: ['destroy'],
     wrapKey: ['export'],
   }

@@ -6,9 +6,10 @@
 
 import { approvalsPart, assertRule, type CheckedApprovals, checkApprovals } from './approvals.ts'
 import type { AnyRow, Done, Parts } from './commands/row.ts'
-import type { Rule } from './contract/domain-state.ts'
+import type { Person, Rule } from './contract/domain-state.ts'
 import { HsmError } from './contract/errors.ts'
 import type { KeyAttributes } from './contract/keys.ts'
+import { levelProfiles } from './levels.ts'
 import type { Module } from './module.ts'
 import type { Maybe } from './primitives/implementation.ts'
 
@@ -52,8 +53,14 @@ function check(module: Module, { row, arguments: args, parts }: Passing) {
     stored: ledger.signedDomainState,
     state: ledger.domainState,
     changesState: row.changesState === true,
+    isPresent: (person) => factorsOf(module, person) >= levelProfiles[module.level].loginFactorsMin,
     assertChallenge: (challenge) => module.challenges.assertOpen(challenge, row.name, now),
   })
+}
+
+/** A key that signs is one; a passkey verifies its user besides, and so does a login. */
+function factorsOf(module: Module, person: Person): number {
+  return person.credential.kind === 'passkey' || module.logins.isLoggedIn(person) ? 2 : 1
 }
 
 /** With the challenge taken meanwhile, and given back if the command comes to nothing. */

@@ -18,11 +18,13 @@ import type { ModuleState } from './contract/commands.ts'
 import type { SecurityLevel } from './contract/domain-state.ts'
 import { HsmError } from './contract/errors.ts'
 import { leavesUnstoredMax } from './contract/limits.ts'
+import type { Argon2idCost } from './contract/passphrase-key.ts'
 import type { Domain } from './domain.ts'
 import { destroyedRevision } from './floor.ts'
 import { type LoadedKey, LoadedKeys } from './keys/loaded.ts'
 import { type Rewrapped, rewrap, unwrap } from './keys/wrapped.ts'
 import { assertSealPermitted, assertStanding, type ProfileSeal } from './levels.ts'
+import { Logins } from './logins.ts'
 import type { KeyReference } from './parse.ts'
 import { hasHealthyHardwareSource } from './random.ts'
 import { type Clock, type LeafSink, Prelude, wallClock } from './record.ts'
@@ -38,6 +40,8 @@ export interface ModuleOptions {
   readonly clock: Clock
   /** Only looked at to see whether it goes back; the system's when left out. */
   readonly wallClock?: Clock
+  /** Of Argon2id for PINs; tests have it cheaper. */
+  readonly pinCost?: Argon2idCost
   /** Undefined where there was no generator to make it: such a module has failed. */
   readonly transport: TransportKey | undefined
   /** What status says of the wall. */
@@ -63,6 +67,7 @@ export class Module implements Disposable {
   readonly offered = new OfferedShares()
   /** Of the command that is being begun; it is asked in the same turn (`gate.ts`). */
   approvals: CheckedApprovals | undefined
+  readonly logins: Logins
   readonly tamper = new Tamper(this)
   readonly useCounts = new UseCounts(this)
   /** Of the sealed state, from no command: they go with the next answer. */
@@ -82,6 +87,7 @@ export class Module implements Disposable {
     const { clock, transport, wall } = options
     this.clock = clock
     this.wallClock = options.wallClock ?? wallClock
+    this.logins = new Logins(this, options.pinCost)
     this.#transport = transport
     this.wall = wall
     this.sourceManifest = options.sourceManifest ?? sourceUnverified

@@ -248,6 +248,19 @@ suite('approvals by passkey', () => {
     await refusesAndRecords(caller, 'APPROVAL_INVALID', { ...destroy(), parts: parts ?? {} })
   })
 
+  test('has two factors, which level 4 asks of officers', async () => {
+    const caller = await Caller.founded()
+    const signers = ['anna', 'ben'].map((name) =>
+      passkeySigner(name, generateKeyPairSync('ed25519').privateKey),
+    )
+    const people = signers.map(({ asked }) => asked)
+    await enrol(caller, { people, rules: { officers: twoOfficers, destroy: twoOfficers } })
+    const { ledger } = caller.module.open
+    const state = { ...ledger.domainState, level: 4 }
+    ledger.putDomainState({ ...ledger.signedDomainState, statement: JSON.stringify(state) })
+    await caller.ok(await approved(caller, destroy(), ...signers))
+  })
+
   test('enrolment: an origin of https, or of this machine, and a party of that origin', async () => {
     const caller = await Caller.founded()
     const { privateKey } = generateKeyPairSync('ed25519')

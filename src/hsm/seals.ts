@@ -17,6 +17,7 @@ import { SealingKey, sealingOverheadBytes } from './sealing.ts'
 import { Secret } from './secret.ts'
 import { argon2idTests } from './self-tests/argon2id.ts'
 import { runKnownAnswers } from './self-tests/known-answer.ts'
+import { Turns } from './turns.ts'
 
 /** A passphrase shorter than this is not taken for a new seal. */
 export const passphraseBytesMin = 12
@@ -56,7 +57,7 @@ export interface OpenedSeal {
 /**
  * sealBytes. The secret and the root stay the caller's.
  * @throws HsmError ARGUMENT_INVALID for a secret that is too short or too long, MODULE_BUSY while
- *   another passphrase is being worked on, MODULE_FAILED when Argon2id failed its known answer
+ *   too many others wait, MODULE_FAILED when Argon2id failed its known answer
  */
 export async function makeSeal(
   kind: SealKind,
@@ -138,29 +139,38 @@ async function sealKey(kind: SealKind, secret: Secret, header: Buffer): Promise<
   )
 }
 
-let argon2idRuns = false
+/** Beside the one that is at work. */
+const argon2idWaitingMax = 8
+const argon2idTurns = new Turns(argon2idWaitingMax, 'passphrases')
 let argon2idTested = false
 
 /**
- * 32 bytes, for whoever keeps something under a passphrase.
- * @throws HsmError MODULE_BUSY while another passphrase is being worked on, MODULE_FAILED
+ * 32 bytes, for whoever keeps something under a passphrase. It waits for those before it.
+ * @throws HsmError MODULE_BUSY while too many others wait, MODULE_FAILED
  */
-export async function argon2idKey(
+export function argon2idKey(secret: Secret, salt: Buffer, stretch: Argon2idCost): Promise<Secret> {
+  return argon2idTurn(() => stretchNow(secret, salt, stretch))
+}
+
+/**
+ * For whoever has more to do in his turn than to stretch one secret, by `stretchNow`.
+ * @throws HsmError MODULE_BUSY while too many others wait
+ */
+export function argon2idTurn<T>(work: () => Promise<T>): Promise<T> {
+  return argon2idTurns.take(work)
+}
+
+/** Only within a turn. @throws HsmError MODULE_FAILED, SECURE_HEAP_FULL */
+export async function stretchNow(
   secret: Secret,
   salt: Buffer,
   stretch: Argon2idCost,
 ): Promise<Secret> {
-  if (argon2idRuns) throw new HsmError('MODULE_BUSY', 'another passphrase is being worked on')
-  argon2idRuns = true
-  try {
-    if (!argon2idTested) await runKnownAnswers(argon2idTests)
-    argon2idTested = true
-    const { memoryKib: memory, passes, lanes: parallelism } = stretch
-    const parameters = { nonce: salt, parallelism, tagLength: 32, memory, passes }
-    return new Secret(await argon2id(secret, parameters))
-  } finally {
-    argon2idRuns = false
-  }
+  if (!argon2idTested) await runKnownAnswers(argon2idTests)
+  argon2idTested = true
+  const { memoryKib: memory, passes, lanes: parallelism } = stretch
+  const parameters = { nonce: salt, parallelism, tagLength: 32, memory, passes }
+  return new Secret(await argon2id(secret, parameters))
 }
 
 /** On the thread pool. OpenSSL works on a copy of the secret of its own, made before this returns. */

@@ -52,7 +52,7 @@ interface SplitDomain {
 /**
  * Splits the root, which stays the caller's, and protects each share for its custodian.
  * @throws HsmError ARGUMENT_INVALID for a threshold that cannot be, a key that is none, a passphrase that is
- *   too short or too long; MODULE_BUSY while another passphrase is being worked on; MODULE_FAILED
+ *   too short or too long; MODULE_BUSY while too many other passphrases wait; MODULE_FAILED
  */
 export async function makeShares(
   root: Secret,

@@ -8,6 +8,7 @@
  * goes with it, and the host removes the sealed state.
  */
 
+import { Burst } from './burst.ts'
 import { canonicalJson } from './contract/canonical-json.ts'
 import { HsmError } from './contract/errors.ts'
 import type { KeyAttributes } from './contract/keys.ts'
@@ -42,7 +43,7 @@ export class Tamper {
   readonly #module: Module
   /** From the moment on at which the secrets are gone. */
   isZeroised = false
-  #refused: number[] = []
+  readonly #refused = new Burst(wrappedKeysRefusedMax, minuteMs)
   /** The most that the wall clock was ever ahead of the monotonic one. */
   #clockOffsetMs: number | undefined
   /** Called with the certificate once everything is overwritten: writes it and ends the process. */
@@ -139,11 +140,7 @@ export class Tamper {
   }
 
   #wrappedRefused(): void {
-    const now = this.#module.now()
-    this.#refused = this.#refused.filter((time) => now - time < minuteMs)
-    this.#refused.push(now)
-    if (this.#refused.length < wrappedKeysRefusedMax) return
-    this.#refused = []
+    if (!this.#refused.add(this.#module.now())) return
     this.signal('wrapped-keys-forged', `${wrappedKeysRefusedMax} did not open within a minute`)
   }
 

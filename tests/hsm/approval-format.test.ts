@@ -146,6 +146,7 @@ suite('docs/formats/approval.json by the code', () => {
         parts: { ...parts, approvals: Buffer.from(part) },
         now: terms.notBefore,
         changesState: terms.predecessor !== '',
+        isPresent: () => true,
         assertChallenge: (challenge: string) => assert.equal(challenge, terms.challenge),
       }
       assert.equal(checkApprovals(question)?.signers.length, kinds.length)

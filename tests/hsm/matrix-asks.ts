@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import type { CommandName } from '../../src/hsm/contract/commands.ts'
+import type { HsmErrorCode } from '../../src/hsm/contract/errors.ts'
 import {
   type Ask,
   Caller,
@@ -42,6 +43,19 @@ type KeyName = keyof typeof templates
 type Keys = Readonly<Record<KeyName, Key>>
 /** What the keys made: for verify, decrypt, unwrapKey and decapsulate to read. */
 type Made = Readonly<Record<string, Parts>>
+
+const nobody = { person: 'nobody', challenge: '0'.repeat(64) }
+
+/** What needs a challenge or a person comes to this where the state permits it. */
+export const refusedThere: Readonly<Partial<Record<CommandName, HsmErrorCode>>> = {
+  offerShare: 'CHALLENGE_INVALID',
+  setPin: 'PERSON_NOT_FOUND',
+  login: 'CHALLENGE_INVALID',
+  resetLogin: 'PERSON_NOT_FOUND',
+  // Out of turn: no epoch was begun.
+  takeEpochSnapshot: 'MODULE_STATE_INVALID',
+  commitEpoch: 'MODULE_STATE_INVALID',
+}
 
 /** A caller at the door of a module in this process, or of one in its own. */
 type AnyCaller = Pick<Caller, 'ok' | 'sealed'>
@@ -126,6 +140,9 @@ export class MatrixDomain {
       getChallenge: { arguments: { command: 'sign' } },
       getDomainState: {},
       changeDomain: { arguments: { change: { tamper: { 'chassis-opened': 2 } } } },
+      setPin: { arguments: nobody, parts: { pin: data } },
+      login: { arguments: nobody, parts: { pin: data } },
+      resetLogin: { arguments: { person: 'nobody' } },
       reportTamper: { arguments: { signal: 'clock-back', detail: 'by hand' } },
       acknowledgeTamper: {},
       zeroise: { arguments: { reason: 'by hand' } },

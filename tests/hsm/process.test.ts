@@ -15,7 +15,7 @@ import {
 } from '../../src/hsm/contract/commands.ts'
 import { hsmErrorCodes } from '../../src/hsm/contract/errors.ts'
 import { type Ask, encodeAsks } from '../../src/hsm/door.testing.ts'
-import { MatrixDomain } from './matrix-asks.ts'
+import { MatrixDomain, refusedThere } from './matrix-asks.ts'
 import { ProcessCaller } from './process-caller.ts'
 
 const runs = process.env.KEYHOLD_LONG ? 20_000 : 500
@@ -34,13 +34,6 @@ const ending: ReadonlySet<string> = new Set(['lock', 'reportTamper', 'zeroise'])
 const refusals: Readonly<Partial<Record<ModuleState, string>>> = {
   failed: 'MODULE_FAILED',
   tampered: 'MODULE_TAMPERED',
-}
-
-/** What wants another command before it. */
-const outOfTurn: Readonly<Partial<Record<CommandName, string>>> = {
-  offerShare: 'CHALLENGE_INVALID',
-  takeEpochSnapshot: 'MODULE_STATE_INVALID',
-  commitEpoch: 'MODULE_STATE_INVALID',
 }
 
 const domain = await MatrixDomain.found()
@@ -72,7 +65,7 @@ suite('commands of a real module', () => {
         assert.equal(before.state, state)
         const { error } = await caller.one({ command: name, ...domain.asks(caller)[name] })
         const refusal = refusals[state] ?? 'MODULE_STATE_INVALID'
-        const expected = commands[name].states.includes(state) ? outOfTurn[name] : refusal
+        const expected = commands[name].states.includes(state) ? refusedThere[name] : refusal
         assert.equal(error?.code, expected, `${name}: ${error?.message}`)
         if (error) assert.deepEqual(await standing(caller), before, `${name}: invariant 11`)
         if (error || !changing.has(name)) continue

@@ -51,7 +51,7 @@ export const getDomainState = command({
   record: 'nothing',
   parts: {},
   parse: parseNothing,
-  run: (module) => describe(module.open.ledger.signedDomainState),
+  run: (module) => describeDomainState(module.open.ledger.signedDomainState),
 })
 
 export const changeDomain = command({
@@ -71,7 +71,7 @@ export const changeDomain = command({
     assertNotWeaker(ledger.domainState, change)
     const before = ledger.signedDomainState
     const next = nextDomainState(domain, before, { change, time: module.now() })
-    const { result, parts } = describe(next)
+    const { result, parts } = describeDomainState(next)
     const changes = [ledger.putDomainState(next)]
     return { result, parts, changes }
   },
@@ -91,7 +91,8 @@ function rulesOf(change: object): RuleName[] {
   return (Object.keys(change) as (keyof DomainChange)[]).map((member) => ruleOfMember[member])
 }
 
-function describe({ statement, signature }: StoredDomainState) {
+/** Of a version: the answer to whoever made or asked for it. */
+export function describeDomainState({ statement, signature }: StoredDomainState) {
   const { version } = JSON.parse(statement) as DomainState
   const hash = domainStateHash(Buffer.from(statement))
   const state = Buffer.from(JSON.stringify({ statement, signature }))

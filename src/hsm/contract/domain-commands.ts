@@ -128,6 +128,25 @@ export interface DomainCommands {
     result: { version: number; hash: string }
     answer: { state: Uint8Array }
   }
+  /**
+   * A person's PIN or passphrase, sealed with purpose "login" and a challenge for this command as context.
+   * Approved by the person, who has none yet or is logged in, or by the rule officers.
+   */
+  setPin: {
+    arguments: { person: string; challenge: string }
+    parts: { pin: Uint8Array }
+    result: { version: number; hash: string }
+    answer: { state: Uint8Array }
+  }
+  /** Sealed so too. Answers when the session ends, in milliseconds since 1970. */
+  login: {
+    arguments: { person: string; challenge: string }
+    parts: { pin: Uint8Array }
+    result: { expires: number }
+    answer: None
+  }
+  /** Whoever failed too often may try again. */
+  resetLogin: { arguments: { person: string }; parts: None; result: None; answer: None }
   /** What the host has seen, of the signals that it can see. */
   reportTamper: {
     arguments: { signal: TamperSignal; detail: string }

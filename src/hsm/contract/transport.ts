@@ -24,7 +24,12 @@ import { HsmError } from './errors.ts'
 export const transportPublicKeyBytes = 1184 + 32
 const kemCiphertextBytes = 1088
 export const transportOverheadBytes = 1 + kemCiphertextBytes + 32 + 16
-export type TransportPurpose = 'import key' | 'seal secret' | 'custodian share' | 'offered share'
+export type TransportPurpose =
+  | 'import key'
+  | 'seal secret'
+  | 'custodian share'
+  | 'offered share'
+  | 'login'
 const noContext = new Uint8Array()
 
 const xWingLabel = Buffer.from([0x5c, 0x2e, 0x2f, 0x2f, 0x5e, 0x5c])
