@@ -169,11 +169,12 @@ function typeOf(untyped: unknown): string {
 
 function objectType({ properties = {}, required = [], additionalProperties }: Json): string {
   const needed = new Set(list(required))
-  const members = Object.entries(object(properties)).map(([name, schema]) =>
-    needed.has(name)
-      ? `readonly ${name}: ${typeOf(schema)}`
-      : `readonly ${name}?: ${typeOf(schema)} | undefined`,
-  )
+  const members = Object.entries(object(properties)).map(([name, schema]) => {
+    const shown = /^\w+$/.test(name) ? name : literal(name)
+    return needed.has(name)
+      ? `readonly ${shown}: ${typeOf(schema)}`
+      : `readonly ${shown}?: ${typeOf(schema)} | undefined`
+  })
   if (members.length === 0 && typeof additionalProperties === 'object') {
     return `Readonly<Record<string, ${typeOf(additionalProperties)}>>`
   }

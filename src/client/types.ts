@@ -7,6 +7,7 @@ export type AgreeRequest = {
   readonly lengthBytes?: number | undefined
   readonly algorithm?: AlgorithmName | undefined
   readonly version?: number | undefined
+  readonly approvals?: Approvals | undefined
 }
 
 export type AgreeResult = {
@@ -107,12 +108,28 @@ export type AlgorithmName =
 
 export type Alias = { readonly name: string; readonly key: string; readonly etag: string }
 
+export type Approvals = {
+  readonly module: string
+  readonly challenge: string
+  readonly predecessor: string
+  readonly requester: string
+  readonly notBefore: number
+  readonly expires: number
+  readonly approvals: readonly {
+    readonly person: string
+    readonly signature: string
+    readonly authenticatorData?: string | undefined
+    readonly clientData?: string | undefined
+  }[]
+}
+
 export type DecapsulateRequest = {
   readonly ciphertext: Uint8Array
   readonly into?: NewKey | undefined
   readonly lengthBytes?: number | undefined
   readonly algorithm?: AlgorithmName | undefined
   readonly version?: number | undefined
+  readonly approvals?: Approvals | undefined
 }
 
 export type DecapsulateResult = {
@@ -131,6 +148,7 @@ export type DecryptRequest = {
   readonly raw?: boolean | undefined
   readonly algorithm?: AlgorithmName | undefined
   readonly version?: number | undefined
+  readonly approvals?: Approvals | undefined
 }
 
 export type DecryptResult = {
@@ -150,6 +168,7 @@ export type DeriveRequest = {
   readonly lengthBytes?: number | undefined
   readonly algorithm?: AlgorithmName | undefined
   readonly version?: number | undefined
+  readonly approvals?: Approvals | undefined
 }
 
 export type DeriveResult = {
@@ -160,11 +179,136 @@ export type DeriveResult = {
   readonly algorithm: AlgorithmName
 }
 
+export type DomainChange = {
+  readonly level?: 1 | 2 | 3 | 4 | undefined
+  readonly people?:
+    | readonly {
+        readonly name: string
+        readonly roles: readonly ('officer' | 'operator' | 'auditor')[]
+        readonly credential:
+          | { readonly kind: 'ed25519' | 'p-256' | 'ml-dsa-65'; readonly publicKey: string }
+          | {
+              readonly kind: 'passkey'
+              readonly publicKey: string
+              readonly relyingParty: string
+              readonly origin: string
+            }
+      }[]
+    | undefined
+  readonly rules?:
+    | {
+        readonly founding?:
+          | {
+              readonly approvals: number
+              readonly roles: readonly ('officer' | 'operator' | 'auditor')[]
+              readonly excludeRequester: boolean
+            }
+          | undefined
+        readonly officers?:
+          | {
+              readonly approvals: number
+              readonly roles: readonly ('officer' | 'operator' | 'auditor')[]
+              readonly excludeRequester: boolean
+            }
+          | undefined
+        readonly rules?:
+          | {
+              readonly approvals: number
+              readonly roles: readonly ('officer' | 'operator' | 'auditor')[]
+              readonly excludeRequester: boolean
+            }
+          | undefined
+        readonly export?:
+          | {
+              readonly approvals: number
+              readonly roles: readonly ('officer' | 'operator' | 'auditor')[]
+              readonly excludeRequester: boolean
+            }
+          | undefined
+        readonly restore?:
+          | {
+              readonly approvals: number
+              readonly roles: readonly ('officer' | 'operator' | 'auditor')[]
+              readonly excludeRequester: boolean
+            }
+          | undefined
+        readonly join?:
+          | {
+              readonly approvals: number
+              readonly roles: readonly ('officer' | 'operator' | 'auditor')[]
+              readonly excludeRequester: boolean
+            }
+          | undefined
+        readonly destroy?:
+          | {
+              readonly approvals: number
+              readonly roles: readonly ('officer' | 'operator' | 'auditor')[]
+              readonly excludeRequester: boolean
+            }
+          | undefined
+        readonly unlock?:
+          | {
+              readonly approvals: number
+              readonly roles: readonly ('officer' | 'operator' | 'auditor')[]
+              readonly excludeRequester: boolean
+            }
+          | undefined
+        readonly level?:
+          | {
+              readonly approvals: number
+              readonly roles: readonly ('officer' | 'operator' | 'auditor')[]
+              readonly excludeRequester: boolean
+            }
+          | undefined
+        readonly epoch?:
+          | {
+              readonly approvals: number
+              readonly roles: readonly ('officer' | 'operator' | 'auditor')[]
+              readonly excludeRequester: boolean
+            }
+          | undefined
+        readonly tamper?:
+          | {
+              readonly approvals: number
+              readonly roles: readonly ('officer' | 'operator' | 'auditor')[]
+              readonly excludeRequester: boolean
+            }
+          | undefined
+      }
+    | undefined
+  readonly tamper?:
+    | {
+        readonly 'source-changed'?: 1 | 2 | undefined
+        readonly 'debugger-attached'?: 1 | 2 | undefined
+        readonly 'wall-hit'?: 1 | 2 | undefined
+        readonly 'clock-back'?: 1 | 2 | undefined
+        readonly 'state-back'?: 1 | 2 | undefined
+        readonly 'record-broken'?: 1 | 2 | undefined
+        readonly 'entropy-failed'?: 1 | 2 | undefined
+        readonly 'logins-failed'?: 1 | 2 | undefined
+        readonly 'wrapped-keys-forged'?: 1 | 2 | undefined
+        readonly 'canary-used'?: 1 | 2 | undefined
+        readonly 'chassis-opened'?: 1 | 2 | undefined
+        readonly 'temperature-outside'?: 1 | 2 | undefined
+        readonly 'voltage-outside'?: 1 | 2 | undefined
+        readonly 'officer-command'?: 1 | 2 | undefined
+      }
+    | undefined
+}
+
+export type DomainState = {
+  readonly version: number
+  readonly hash: string
+  readonly statement: string
+  readonly signature: { readonly ed25519: string; readonly mlDsa65: string }
+}
+
 export type EncapsulateRequest = {
   readonly into?: NewKey | undefined
   readonly lengthBytes?: number | undefined
   readonly algorithm?: AlgorithmName | undefined
   readonly version?: number | undefined
+  readonly approvals?: Approvals | undefined
 }
 
 export type EncapsulateResult = {
@@ -184,6 +328,7 @@ export type EncryptRequest = {
   readonly raw?: boolean | undefined
   readonly algorithm?: AlgorithmName | undefined
   readonly version?: number | undefined
+  readonly approvals?: Approvals | undefined
 }
 
 export type EncryptResult = {
@@ -457,6 +602,7 @@ export type MacRequest = {
   readonly lengthBytes?: number | undefined
   readonly algorithm?: AlgorithmName | undefined
   readonly version?: number | undefined
+  readonly approvals?: Approvals | undefined
 }
 
 export type MacResult = {
@@ -581,6 +727,7 @@ export type SignRequest = {
   readonly context?: Uint8Array | undefined
   readonly algorithm?: AlgorithmName | undefined
   readonly version?: number | undefined
+  readonly approvals?: Approvals | undefined
 }
 
 export type SignResult = {
@@ -594,6 +741,8 @@ export type SignedStatement = {
   readonly signatures: { readonly ed25519: string; readonly mlDsa65: string }
   readonly statement: Readonly<Record<string, unknown>>
 }
+
+export type Statements = { readonly statements: readonly string[] }
 
 export type Token = {
   readonly id: string
@@ -610,6 +759,7 @@ export type UnwrapRequest = {
   readonly into: NewKey
   readonly algorithm?: AlgorithmName | undefined
   readonly version?: number | undefined
+  readonly approvals?: Approvals | undefined
 }
 
 export type UnwrapResult = {
@@ -624,6 +774,7 @@ export type VerifyMacRequest = {
   readonly mac: Uint8Array
   readonly algorithm?: AlgorithmName | undefined
   readonly version?: number | undefined
+  readonly approvals?: Approvals | undefined
 }
 
 export type VerifyMacResult = {
@@ -641,6 +792,7 @@ export type VerifyRequest = {
   readonly context?: Uint8Array | undefined
   readonly algorithm?: AlgorithmName | undefined
   readonly version?: number | undefined
+  readonly approvals?: Approvals | undefined
   readonly signature: Uint8Array
 }
 
@@ -656,6 +808,7 @@ export type WrapRequest = {
   readonly targetVersion?: number | undefined
   readonly algorithm?: AlgorithmName | undefined
   readonly version?: number | undefined
+  readonly approvals?: Approvals | undefined
 }
 
 export type WrapResult = {
@@ -666,6 +819,10 @@ export type WrapResult = {
 }
 
 export interface Api {
+  acknowledgeTamper: {
+    readonly request: { readonly body: { readonly approvals?: Approvals | undefined } }
+    readonly answer: undefined
+  }
   agree: {
     readonly request: {
       readonly path: { readonly namespace: string; readonly key: string }
@@ -682,6 +839,17 @@ export interface Api {
       readonly items: readonly ({ readonly result: AgreeResult } | { readonly error: ItemError })[]
     }
   }
+  agreeStatement: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: {
+        readonly request: AgreeRequest
+        readonly requester: string
+        readonly validSeconds?: number | undefined
+      }
+    }
+    readonly answer: Statements
+  }
   attestKey: {
     readonly request: {
       readonly path: { readonly namespace: string; readonly key: string }
@@ -696,6 +864,12 @@ export interface Api {
   cancelDestruction: {
     readonly request: { readonly path: { readonly namespace: string; readonly key: string } }
     readonly answer: Key
+  }
+  changeDomain: {
+    readonly request: {
+      readonly body: { readonly change: DomainChange; readonly approvals?: Approvals | undefined }
+    }
+    readonly answer: DomainState
   }
   createGrant: {
     readonly request: {
@@ -748,6 +922,17 @@ export interface Api {
       )[]
     }
   }
+  decapsulateStatement: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: {
+        readonly request: DecapsulateRequest
+        readonly requester: string
+        readonly validSeconds?: number | undefined
+      }
+    }
+    readonly answer: Statements
+  }
   decrypt: {
     readonly request: {
       readonly path: { readonly namespace: string; readonly key: string }
@@ -767,6 +952,17 @@ export interface Api {
       )[]
     }
   }
+  decryptStatement: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: {
+        readonly request: DecryptRequest
+        readonly requester: string
+        readonly validSeconds?: number | undefined
+      }
+    }
+    readonly answer: Statements
+  }
   derive: {
     readonly request: {
       readonly path: { readonly namespace: string; readonly key: string }
@@ -783,12 +979,33 @@ export interface Api {
       readonly items: readonly ({ readonly result: DeriveResult } | { readonly error: ItemError })[]
     }
   }
+  deriveStatement: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: {
+        readonly request: DeriveRequest
+        readonly requester: string
+        readonly validSeconds?: number | undefined
+      }
+    }
+    readonly answer: Statements
+  }
   destroyKey: {
     readonly request: {
       readonly path: { readonly namespace: string; readonly key: string }
-      readonly body: { readonly confirm: string }
+      readonly body: {
+        readonly confirm: string
+        readonly approvals?: readonly Approvals[] | undefined
+      }
     }
     readonly answer: Key
+  }
+  destroyStatement: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: { readonly requester: string; readonly validSeconds?: number | undefined }
+    }
+    readonly answer: Statements
   }
   disableIdentity: {
     readonly request: { readonly path: { readonly identity: string } }
@@ -797,6 +1014,24 @@ export interface Api {
   disableKey: {
     readonly request: { readonly path: { readonly namespace: string; readonly key: string } }
     readonly answer: Key
+  }
+  domainStatement: {
+    readonly request: {
+      readonly body: {
+        readonly command:
+          | 'changeDomain'
+          | 'acknowledgeTamper'
+          | 'zeroise'
+          | 'setPin'
+          | 'login'
+          | 'resetLogin'
+        readonly arguments: Readonly<Record<string, unknown>>
+        readonly pin?: Uint8Array | undefined
+        readonly requester: string
+        readonly validSeconds?: number | undefined
+      }
+    }
+    readonly answer: Statements
   }
   enableKey: {
     readonly request: { readonly path: { readonly namespace: string; readonly key: string } }
@@ -821,6 +1056,17 @@ export interface Api {
       )[]
     }
   }
+  encapsulateStatement: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: {
+        readonly request: EncapsulateRequest
+        readonly requester: string
+        readonly validSeconds?: number | undefined
+      }
+    }
+    readonly answer: Statements
+  }
   encrypt: {
     readonly request: {
       readonly path: { readonly namespace: string; readonly key: string }
@@ -840,6 +1086,21 @@ export interface Api {
       )[]
     }
   }
+  encryptStatement: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: {
+        readonly request: EncryptRequest
+        readonly requester: string
+        readonly validSeconds?: number | undefined
+      }
+    }
+    readonly answer: Statements
+  }
+  getChallenge: {
+    readonly request: { readonly body: { readonly command: string } }
+    readonly answer: { readonly challenge: string; readonly expires: number }
+  }
   getDestruction: {
     readonly request: {
       readonly path: { readonly namespace: string; readonly key: string }
@@ -847,6 +1108,7 @@ export interface Api {
     }
     readonly answer: { readonly certificate: Uint8Array }
   }
+  getDomainState: { readonly request: object; readonly answer: DomainState }
   getDomainStatement: { readonly request: object; readonly answer: SignedStatement }
   getEntropyStatus: { readonly request: object; readonly answer: EntropyStatus }
   getHealth: { readonly request: object; readonly answer: { readonly status: 'ok' } }
@@ -982,6 +1244,17 @@ export interface Api {
     readonly request: { readonly path: { readonly namespace: string; readonly key: string } }
     readonly answer: { readonly items: readonly KeyVersion[] }
   }
+  logIn: {
+    readonly request: {
+      readonly body: {
+        readonly person: string
+        readonly challenge: string
+        readonly pin: Uint8Array
+        readonly approvals?: Approvals | undefined
+      }
+    }
+    readonly answer: { readonly expires: number }
+  }
   mac: {
     readonly request: {
       readonly path: { readonly namespace: string; readonly key: string }
@@ -997,6 +1270,17 @@ export interface Api {
     readonly answer: {
       readonly items: readonly ({ readonly result: MacResult } | { readonly error: ItemError })[]
     }
+  }
+  macStatement: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: {
+        readonly request: MacRequest
+        readonly requester: string
+        readonly validSeconds?: number | undefined
+      }
+    }
+    readonly answer: Statements
   }
   random: {
     readonly request: {
@@ -1035,6 +1319,12 @@ export interface Api {
     }
     readonly answer: Identity
   }
+  resetLogin: {
+    readonly request: {
+      readonly body: { readonly person: string; readonly approvals?: Approvals | undefined }
+    }
+    readonly answer: undefined
+  }
   retireKek: {
     readonly request: { readonly body: { readonly approvals?: Uint8Array | undefined } }
     readonly answer: Rotation
@@ -1064,6 +1354,17 @@ export interface Api {
       readonly body: { readonly key: string }
     }
     readonly answer: Alias
+  }
+  setPin: {
+    readonly request: {
+      readonly body: {
+        readonly person: string
+        readonly challenge: string
+        readonly pin: Uint8Array
+        readonly approvals?: Approvals | undefined
+      }
+    }
+    readonly answer: DomainState
   }
   setRoles: {
     readonly request: {
@@ -1108,6 +1409,17 @@ export interface Api {
       readonly items: readonly ({ readonly result: SignResult } | { readonly error: ItemError })[]
     }
   }
+  signStatement: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: {
+        readonly request: SignRequest
+        readonly requester: string
+        readonly validSeconds?: number | undefined
+      }
+    }
+    readonly answer: Statements
+  }
   unwrap: {
     readonly request: {
       readonly path: { readonly namespace: string; readonly key: string }
@@ -1123,6 +1435,17 @@ export interface Api {
     readonly answer: {
       readonly items: readonly ({ readonly result: UnwrapResult } | { readonly error: ItemError })[]
     }
+  }
+  unwrapStatement: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: {
+        readonly request: UnwrapRequest
+        readonly requester: string
+        readonly validSeconds?: number | undefined
+      }
+    }
+    readonly answer: Statements
   }
   updateKey: {
     readonly request: {
@@ -1170,6 +1493,28 @@ export interface Api {
       )[]
     }
   }
+  verifyMacStatement: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: {
+        readonly request: VerifyMacRequest
+        readonly requester: string
+        readonly validSeconds?: number | undefined
+      }
+    }
+    readonly answer: Statements
+  }
+  verifyStatement: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: {
+        readonly request: VerifyRequest
+        readonly requester: string
+        readonly validSeconds?: number | undefined
+      }
+    }
+    readonly answer: Statements
+  }
   whoAmI: {
     readonly request: object
     readonly answer: { readonly identity: Identity; readonly roles: readonly RoleAssignment[] }
@@ -1189,5 +1534,26 @@ export interface Api {
     readonly answer: {
       readonly items: readonly ({ readonly result: WrapResult } | { readonly error: ItemError })[]
     }
+  }
+  wrapStatement: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: {
+        readonly request: WrapRequest
+        readonly requester: string
+        readonly validSeconds?: number | undefined
+      }
+    }
+    readonly answer: Statements
+  }
+  zeroise: {
+    readonly request: {
+      readonly body: {
+        readonly reason: string
+        readonly confirm: string
+        readonly approvals?: Approvals | undefined
+      }
+    }
+    readonly answer: undefined
   }
 }

@@ -58,6 +58,15 @@ suite('how many sign', () => {
     )
   })
 
+  test('a destruction that was approved can be asked for again without', async () => {
+    const { caller, anna, ben } = await peopled(rules)
+    const ask = destroy()
+    await caller.ok(await approved(caller, ask, anna, ben))
+    const { changes } = await caller.ask(ask)
+    assert.equal(changes.length, 0)
+    await caller.ok(ask)
+  })
+
   test('one person once, and nobody who is not of the domain', async () => {
     const { caller, anna, ben } = await peopled(rules)
     await refusesAndRecords(

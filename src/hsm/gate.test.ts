@@ -15,6 +15,7 @@ import {
 } from './approvals.testing.ts'
 import { generate } from './commands.testing.ts'
 import { commands } from './commands.ts'
+import { isBoundByVersion } from './contract/approval.ts'
 import type { CommandName } from './contract/commands.ts'
 import { type RuleName, ruleNames } from './contract/domain-state.ts'
 import { type Ask, Caller, newKeyId, template } from './door.testing.ts'
@@ -43,6 +44,12 @@ suite('which rules stand in front of what', () => {
       if (name === 'changeDomain') continue
       const ruled = (row.rules as (args: unknown) => readonly RuleName[])({})
       assert.deepEqual(ruled, underRules[name as CommandName] ?? [], name)
+    }
+  })
+
+  test('those that change the domain state are bound by its version', () => {
+    for (const [name, row] of Object.entries(commands)) {
+      assert.equal(row.changesState === true, isBoundByVersion(name), name)
     }
   })
 

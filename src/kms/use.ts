@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto'
 import type { Outcome } from '../hsm/contract/commands.ts'
 import { accessDenied, grantedOperations, isPermitted } from './access/access.ts'
 import type { Operation } from './access/operations.ts'
+import { type StatementRequest, statementsFor, withApprovals } from './approvals.ts'
 import { asKmsError } from './commands.ts'
 import { KmsError } from './errors.ts'
 import { assertIdempotencyKey } from './idempotency.ts'
@@ -19,7 +20,7 @@ import { isDestroyed } from './keys/rows.ts'
 import type { Caller, Creation, Kms } from './kms.ts'
 import { batchBytesMax, batchItemsMax } from './limits.ts'
 import { prepare, prepareWrap, type ReadyUse } from './use/calls.ts'
-import type { UseInputs, UseResults } from './use/inputs.ts'
+import type { Choice, UseInputs, UseResults } from './use/inputs.ts'
 import {
   intoOf,
   isSecretOperation,
@@ -68,7 +69,47 @@ export async function useKey<O extends Operation>(
       : inputs.map((input) =>
           attempt(() => prepareOne(operation as Prepared, known, input as never)),
         )
-  return settle<O>(kms, caller, prepared as readonly Ready<O>[])
+  return settle<O>(kms, caller, approvedUses(prepared as readonly Ready<O>[], inputs))
+}
+
+/** Each with what people have signed for it, if they have. */
+function approvedUses<O extends Operation>(
+  uses: readonly Ready<O>[],
+  inputs: readonly Choice[],
+): readonly Ready<O>[] {
+  if (inputs.every(({ approvals }) => approvals === undefined)) return uses
+  return uses.map((use, index) =>
+    use instanceof KmsError
+      ? use
+      : { ...use, call: withApprovals(use.call, inputs[index]?.approvals) },
+  )
+}
+
+/**
+ * What people sign so that the module permits this use, where the key or a rule asks for it. A use that
+ * makes a key has no statement: the key's id is not known before.
+ *
+ * @throws KmsError as useKey; ARGUMENT_INVALID for a use into a new key
+ */
+export async function useStatement<O extends Operation>(
+  kms: Kms,
+  caller: Caller,
+  target: UseTarget<O>,
+  { input, ...request }: StatementRequest & { readonly input: UseInputs[O] },
+): Promise<string[]> {
+  const known = await findUsable(kms, caller, target)
+  const { namespace, operation } = target
+  if (intoOf(input) !== undefined) {
+    throw new KmsError('ARGUMENT_INVALID', 'a use that makes a key cannot be approved ahead')
+  }
+  const [use] = isSecretOperation(operation)
+    ? [attempt(() => prepareRelease(operation, known, input as never))]
+    : operation === 'wrap'
+      ? await prepareWraps(kms, caller, { namespace, operation, known }, [input as WrapInput])
+      : [attempt(() => prepareOne(operation as Prepared, known, input as never))]
+  if (use === undefined) throw new TypeError('one input is one use')
+  if (use instanceof KmsError) throw use
+  return statementsFor(kms, caller, [use.call], request)
 }
 
 type Prepared = keyof typeof prepare
@@ -209,14 +250,16 @@ async function useSecrets<O extends SecretOperation>(
     const own = creationOf(creation, index, inputs.length)
     return outcomeLater(useIntoKey(kms, caller, use, own))
   })
-  const releasing = inputs
-    .filter((input) => intoOf(input) === undefined)
-    .map((input) => attempt(() => prepareRelease(operation, known, input)))
-  const [made, released] = await Promise.all([
+  const released = inputs.filter((input) => intoOf(input) === undefined)
+  const releasing = approvedUses<O>(
+    released.map((input) => attempt(() => prepareRelease(operation, known, input))),
+    released,
+  )
+  const [made, outcomes] = await Promise.all([
     Promise.all(making),
     settle<O>(kms, caller, releasing),
   ])
-  const inOrder = released.values()
+  const inOrder = outcomes.values()
   return made.map((outcome) => {
     const one = outcome ?? inOrder.next().value
     if (one === undefined) throw new TypeError('every input has an outcome')

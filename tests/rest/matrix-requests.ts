@@ -104,6 +104,11 @@ async function wishFor(installation: Installation, stock: Stock, route: Route): 
     const given = stock.inputs[use] ?? {}
     const item = use === 'unwrap' ? { ...given, into: newKey() } : given
     const parameters = { key: String(stock.keys[use]) }
+    if (path.endsWith('/statement')) {
+      // A use into a new key cannot be approved ahead; what the key releases can.
+      const request = use === 'unwrap' ? item : given
+      return { parameters, body: { request, requester: 'Ada' } }
+    }
     return { parameters, body: path.endsWith('/batch') ? { items: [item] } : item }
   }
   const prepare = wishes[name]
@@ -149,6 +154,8 @@ const withAlias: Wisher = async ({ server }, { keys }) => {
 
 const nothingMore: Wisher = async () => ({})
 const nonce = `?nonce=${'aa'.repeat(16)}`
+/** Of nobody, for a challenge that was never issued. */
+const sealedPin = { person: 'nobody', challenge: '00'.repeat(32), pin: base64('pin') }
 const readKey: Wisher = async (_, { keys }) => ({ parameters: { key: String(keys.sign) } })
 
 /** When the rotation that another row has begun is done: until then it would be refused. */
@@ -230,6 +237,17 @@ const wishes: Readonly<Record<string, Wisher>> = {
     const key = await installation.makeKey({ type: 'P-256' }, [])
     return { parameters: { key }, body: { confirm: key } }
   },
+  destroyStatement: withKey({ body: { requester: 'Ada' } }),
+  changeDomain: async () => ({ body: { change: { tamper: { 'officer-command': 2 } } } }),
+  acknowledgeTamper: async () => ({ body: {} }),
+  zeroise: async () => ({ body: { reason: 'by hand', confirm: 'not the domain' } }),
+  getChallenge: async () => ({ body: { command: 'login' } }),
+  domainStatement: async () => ({
+    body: { command: 'zeroise', arguments: { reason: 'by hand' }, requester: 'Ada' },
+  }),
+  logIn: async () => ({ body: sealedPin }),
+  setPin: async () => ({ body: sealedPin }),
+  resetLogin: async () => ({ body: { person: 'nobody' } }),
   setAlias: async (_, { keys }) => ({
     parameters: { alias: unique('alias') },
     body: { key: keys.sign },

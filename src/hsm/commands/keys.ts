@@ -158,6 +158,8 @@ export const destroyKey = command({
   name: 'destroyKey',
   states: operational,
   ...underRule('destroy'),
+  isDone: (module, { key, version }) =>
+    module.open.floor.lowest(key, version) === destroyedRevision,
   record: 'key',
   parts: { wrapped: { ...wrappedPart, optional: true } },
   parse: (untrusted) => {

@@ -72,6 +72,8 @@ export interface Row<N extends CommandName, A = Commands[N]['arguments']> extend
   parse(untrusted: unknown): A
   /** The rules of the domain that it falls under, as far as the domain has them. */
   rules(args: A): readonly RuleName[]
+  /** True: asked again, it has nothing left to do, and so there is nothing to approve. */
+  isDone?(module: Module, args: A): boolean
   run(
     module: Module,
     args: A,
@@ -85,6 +87,7 @@ export interface AnyRow extends Rule {
   readonly parts: Readonly<Record<string, PartRule>>
   parse(untrusted: unknown): unknown
   rules(args: unknown): readonly RuleName[]
+  isDone?(module: Module, args: unknown): boolean
   run(module: Module, args: unknown, parts: unknown): Maybe<Done>
 }
 

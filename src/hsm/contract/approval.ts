@@ -14,6 +14,13 @@ export const approvalFormat = 'keyhold approval v1'
 export const approvalsBytesMax = 64 * 1024
 /** Parts that bring a key which the arguments name: they are no part of what is signed. */
 const keyParts: ReadonlySet<string> = new Set(['wrapped', 'targetWrapped'])
+/** Commands that make the next version of the domain state: its predecessor binds their approvals. */
+const boundByVersion: ReadonlySet<string> = new Set(['changeDomain', 'setPin'])
+
+export function isBoundByVersion(command: string): boolean {
+  return boundByVersion.has(command)
+}
+
 /** From issue to expiry, whatever the terms say. */
 export const approvalMsMax = 7 * 24 * 60 * 60 * 1_000
 
@@ -37,8 +44,8 @@ export interface Approval {
   /** Base64: 64 bytes of Ed25519, DER of ECDSA with SHA-256, 3,309 bytes of ML-DSA-65. */
   readonly signature: string
   /** Of a passkey, base64 (WebAuthn level 3 sections 6.1 and 5.8.1). */
-  readonly authenticatorData?: string
-  readonly clientData?: string
+  readonly authenticatorData?: string | undefined
+  readonly clientData?: string | undefined
 }
 
 /** The part `approvals` of a command. */

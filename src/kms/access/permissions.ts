@@ -41,6 +41,10 @@ export const permissions = [
   'record:read',
   'attestation:read',
   'domain:read',
+  'domain:change',
+  'domain:login',
+  'domain:zeroise',
+  'approvals:request',
   'status:read',
 ] as const
 
@@ -91,6 +95,10 @@ export const permissionsByRole = {
     'domain:read',
     'domain:rotate-kek',
     'domain:shred',
+    'domain:change',
+    'domain:login',
+    'domain:zeroise',
+    'approvals:request',
     'status:read',
   ],
   operator: [

@@ -79,7 +79,11 @@ async function finishIntent(kms: Kms, { id, keyId, plan }: Intent): Promise<void
       await applyStates(kms, caller, { id, keyId, plan })
       return
     case 'destroy':
-      await finishDestruction(kms, caller, { id, keyId })
+      await finishDestruction(kms, caller, { id, keyId }).catch((error: unknown) => {
+        // The intent is gone then: whoever wants it destroyed has to have it approved.
+        if (!(error instanceof KmsError) || error.code !== 'APPROVALS_MISSING') throw error
+        kms.log({ level: 'warn', message: 'a destruction waits for approvals', key: keyId })
+      })
   }
 }
 

@@ -4,11 +4,13 @@
  * changes nothing more; so an intent to destroy is always finished, never undone.
  */
 
-import type { Call } from '../../hsm/contract/commands.ts'
+import type { Approvals } from '../../hsm/contract/approval.ts'
+import type { Call, Outcome } from '../../hsm/contract/commands.ts'
 import { type KeyId, keyStates } from '../../hsm/contract/keys.ts'
 import { deleteIntent } from '../../storage/intents.ts'
 import { eraseVersions, putCertificate, versionsOf } from '../../storage/key-versions.ts'
 import { findKey, updateKeyRow } from '../../storage/keys.ts'
+import { withApprovalsOfEach } from '../approvals.ts'
 import { answerOf, callModule } from '../commands.ts'
 import type { Caller, Kms } from '../kms.ts'
 import { forgetKey } from './known-keys.ts'
@@ -16,36 +18,58 @@ import { forgetKey } from './known-keys.ts'
 /** Each brings its wrapped key, and takes a certificate of 5 KiB with it. */
 const versionsPerFrame = 128
 
+const refusals: ReadonlySet<string> = new Set([
+  ...['APPROVALS_MISSING', 'APPROVAL_INVALID', 'CHALLENGE_INVALID', 'ARGUMENT_INVALID'],
+])
+
+/**
+ * Whether people have to approve it first: then it cannot be finished without them. What the module has
+ * destroyed already it does again without.
+ */
+function isNotApproved(outcome: Outcome): boolean {
+  return 'error' in outcome && refusals.has(outcome.error.code)
+}
+
 /** Versions of a compromised key say so for ever (SP 800-57 part 1 section 7). */
 const statesAtTheEnd = keyStates.map((from) => ({
   from,
   to: from === 'compromised' ? 'destroyed-compromised' : 'destroyed',
 }))
 
+/**
+ * What the module is asked for at the end of a key. Versions that were begun and never recorded are
+ * destroyed as well: somebody may have kept one.
+ */
+export async function destructionCalls(kms: Kms, keyId: KeyId): Promise<readonly Call[]> {
+  const row = await findKey(kms.db.query, keyId)
+  const stored = new Map((await versionsOf(kms.db.query, keyId)).map((one) => [one.version, one]))
+  return Array.from({ length: row?.lastVersion ?? 0 }, (_, index): Call => {
+    const version = index + 1
+    const wrapped = stored.get(version)?.wrapped ?? undefined
+    return {
+      command: 'destroyKey',
+      arguments: { key: keyId, version, certify: true },
+      parts: wrapped ? { wrapped } : {},
+    }
+  })
+}
+
+/** @param approvals what people have signed for each version, where the domain has a rule for it */
 export async function finishDestruction(
   kms: Kms,
   caller: Caller,
   { id, keyId }: { readonly id: string; readonly keyId: KeyId },
+  approvals?: readonly Approvals[],
 ): Promise<void> {
-  const row = await findKey(kms.db.query, keyId)
-  // Versions that were begun and never recorded are destroyed as well: somebody may have kept one.
-  const versions = Array.from({ length: row?.lastVersion ?? 0 }, (_, index) => index + 1)
-  const stored = new Map((await versionsOf(kms.db.query, keyId)).map((one) => [one.version, one]))
+  const calls = withApprovalsOfEach(await destructionCalls(kms, keyId), approvals)
+  const versions = calls.map((_, index) => index + 1)
   const certificates: { readonly version: number; readonly certificate: Uint8Array }[] = []
-  for (let from = 0; from < versions.length; from += versionsPerFrame) {
-    const some = versions.slice(from, from + versionsPerFrame)
-    const calls = some.map((version): Call => {
-      const wrapped = stored.get(version)?.wrapped ?? undefined
-      return {
-        command: 'destroyKey',
-        arguments: { key: keyId, version, certify: true },
-        parts: wrapped ? { wrapped } : {},
-      }
-    })
-    for (const [index, outcome] of (await callModule(kms, caller, calls)).entries()) {
+  for (let from = 0; from < calls.length; from += versionsPerFrame) {
+    const some = calls.slice(from, from + versionsPerFrame)
+    for (const [index, outcome] of (await callModule(kms, caller, some)).entries()) {
+      if (isNotApproved(outcome)) await kms.db.write((query) => deleteIntent(query, id))
       const { certificate } = answerOf<'destroyKey'>(outcome).parts
-      const version = some[index]
-      if (certificate && version !== undefined) certificates.push({ version, certificate })
+      if (certificate) certificates.push({ version: from + index + 1, certificate })
     }
   }
   await kms.db.write(async (query) => {

@@ -3,14 +3,18 @@
  * taken back, or at once. Nothing brings a destroyed key back: its row stays and says so.
  */
 
+import type { Approvals } from '../../hsm/contract/approval.ts'
 import { parseKeyId } from '../../hsm/contract/keys.ts'
+import { assertPermission } from '../access/access.ts'
+import { type StatementRequest, statementsFor } from '../approvals.ts'
 import { systemCaller } from '../commands.ts'
 import { KmsError } from '../errors.ts'
 import type { Caller, Change, Kms } from '../kms.ts'
 import { destructionDaysDefault, destructionDaysMax } from '../limits.ts'
 import { changeRow, changingKey, finishLeft, recordOf } from './change.ts'
 import { suspendKey } from './changes.ts'
-import { finishDestruction } from './destroy-bytes.ts'
+import { destructionCalls, finishDestruction } from './destroy-bytes.ts'
+import { keyRow } from './find.ts'
 import { newIntent, writeIntent } from './intents.ts'
 import { forgetKey } from './known-keys.ts'
 import type { KeyRecord } from './rows.ts'
@@ -63,6 +67,34 @@ export async function cancelDestruction(
   })
 }
 
+interface DestructionInput {
+  readonly confirm: string
+  /** One set for each version, in their order. */
+  readonly approvals?: readonly Approvals[] | undefined
+}
+
+/** Of versions in one request for approvals: each has a challenge of its own. */
+const statementsMax = 64
+
+/**
+ * What people sign so that the key is destroyed: a text for each version, in their order.
+ *
+ * @throws KmsError ACCESS_DENIED, KEY_NOT_FOUND, LIMIT_REACHED
+ */
+export async function destructionStatements(
+  kms: Kms,
+  caller: Caller,
+  { namespace, key, ...request }: StatementRequest & { namespace: string; key: string },
+): Promise<string[]> {
+  await assertPermission(kms, caller, namespace, 'keys:destroy')
+  const { keyId } = await keyRow(kms.db.query, namespace, key)
+  const calls = await destructionCalls(kms, parseKeyId(keyId))
+  if (calls.length > statementsMax) {
+    throw new KmsError('LIMIT_REACHED', `a key of more than ${statementsMax} versions`)
+  }
+  return statementsFor(kms, caller, calls, request)
+}
+
 /**
  * At once and for good.
  *
@@ -73,7 +105,7 @@ export async function destroyKey(
   caller: Caller,
   namespace: string,
   key: string,
-  { confirm }: { readonly confirm: string },
+  { confirm, approvals }: DestructionInput,
   change: Change = {},
 ): Promise<KeyRecord> {
   const permission = 'keys:destroy'
@@ -81,7 +113,7 @@ export async function destroyKey(
     if (confirm !== row.name) {
       throw new KmsError('CONFIRMATION_INVALID', 'confirm must be the name of the key')
     }
-    return destroy(kms, caller, row.keyId)
+    return destroy(kms, caller, row.keyId, approvals)
   })
 }
 
@@ -97,9 +129,14 @@ export async function destroyIfDue(kms: Kms, id: string): Promise<boolean> {
   })
 }
 
-async function destroy(kms: Kms, caller: Caller, id: string): Promise<KeyRecord> {
+async function destroy(
+  kms: Kms,
+  caller: Caller,
+  id: string,
+  approvals?: readonly Approvals[],
+): Promise<KeyRecord> {
   const intent = newIntent(kms, parseKeyId(id), { kind: 'destroy' } as const)
   await kms.db.write((query) => writeIntent(query, kms, intent))
-  await finishDestruction(kms, caller, intent)
+  await finishDestruction(kms, caller, intent, approvals)
   return recordOf(kms.db.query, id)
 }

@@ -1,6 +1,7 @@
 /** What each use of a key takes and answers, in the manager's words. */
 
 import type { AlgorithmName } from '../../hsm/contract/algorithms.ts'
+import type { Approvals } from '../../hsm/contract/approval.ts'
 import type { KeyId } from '../../hsm/contract/keys.ts'
 import type { NewKeyInput } from '../keys/new-key.ts'
 import type { KeyRecord } from '../keys/rows.ts'
@@ -16,6 +17,8 @@ export interface Used {
 export interface Choice {
   readonly algorithm?: AlgorithmName | undefined
   readonly version?: number | undefined
+  /** What people have signed for this use. */
+  readonly approvals?: Approvals | undefined
 }
 
 interface Signing extends Choice {

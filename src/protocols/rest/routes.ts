@@ -5,6 +5,7 @@ import { accessRoutes } from './routes/access.ts'
 import { aliasRoutes } from './routes/aliases.ts'
 import { attestationRoutes } from './routes/attestation.ts'
 import { domainRoutes } from './routes/domain.ts'
+import { epochRoutes } from './routes/epochs.ts'
 import { identityRoutes } from './routes/identities.ts'
 import { keyRoutes } from './routes/keys.ts'
 import { systemRoutes } from './routes/system.ts'
@@ -14,6 +15,7 @@ export const routes: readonly Route[] = [
   ...systemRoutes,
   ...attestationRoutes,
   ...domainRoutes,
+  ...epochRoutes,
   ...identityRoutes,
   ...accessRoutes,
   ...keyRoutes,

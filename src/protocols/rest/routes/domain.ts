@@ -1,136 +1,209 @@
-/** Routes about the keys of the domain itself: renewing the key-encryption key. */
+/** Routes about the security domain: its state and changes, its people's logins, tampering. */
 
 import { z } from 'zod'
-import { approvalsBytesMax } from '../../../hsm/contract/approval.ts'
-import { certificateBytesMax } from '../../../hsm/contract/certificate.ts'
-import { sealSecretBytesMax } from '../../../hsm/contract/limits.ts'
-import { sharesMax } from '../../../hsm/contract/share.ts'
-import { transportOverheadBytes } from '../../../hsm/contract/transport.ts'
+import type { DomainChangeAsked } from '../../../hsm/contract/domain-commands.ts'
 import {
-  type Approvals,
-  getRotation,
-  type Rotation,
-  retireKek,
-  rotateKek,
-} from '../../../kms/domain/rotation.ts'
-import { rotationKinds } from '../../../kms/domain/rotation-plan.ts'
-import { shred, shredCertificate } from '../../../kms/domain/shred.ts'
-import { errorCode } from '../errors.ts'
-import { type Route, route } from '../route.ts'
-import { bytes, keyId, queryInteger, text, time, version } from '../schemas.ts'
+  approvalsMax,
+  peopleMax,
+  personRoles,
+  ruleNames,
+  securityLevels,
+} from '../../../hsm/contract/domain-state.ts'
+import { tamperSignals } from '../../../hsm/contract/tamper.ts'
+import {
+  acknowledgeTamper,
+  challengeFor,
+  changeDomain,
+  domainCommands,
+  domainState,
+  domainStatement,
+  logIn,
+  resetLogin,
+  setPin,
+  zeroise,
+} from '../../../kms/domain.ts'
+import { approvals, challenge, personName, statementRequest, statements } from '../approvals.ts'
+import { noContent, type Route, route } from '../route.ts'
+import { bytes, time } from '../schemas.ts'
 
-const rotation = z
-  .strictObject({
-    kind: z.enum(rotationKinds),
-    phase: z.enum(['begun', 'rewrap', 'retire', 'done']),
-    epoch: z.int(),
-    kek: z.int(),
-    total: z.int(),
-    left: z.int(),
-    started: time,
-    ended: time,
-    failed: z.array(z.strictObject({ key: keyId, version, code: errorCode })),
-  })
-  .meta({ id: 'Rotation' })
+const sealedPinBytesMax = 4_096
+const approved = { approvals: approvals.optional() }
 
-/** Where the rules of the domain want them: JSON (docs/formats/approval.md). */
-const approved = z.strictObject({ approvals: bytes(approvalsBytesMax).optional() })
-
-const sealedBytesMax = sealSecretBytesMax + transportOverheadBytes
-
-/** What the manager answers, as the schema's type has it. */
-function answerOf({ failed, ...rest }: Rotation): z.output<typeof rotation> {
-  return {
-    ...rest,
-    failed: failed.map(({ key, version: number, code }) => ({ key, version: number, code })),
-  }
-}
-
-function given({ approvals }: z.output<typeof approved>): Approvals {
-  return approvals === undefined ? {} : { approvals }
-}
-
-const passphraseText = 1_024
-const custodian = z.union([
-  z.strictObject({ name: text, kind: z.literal('key'), publicKey: z.string().max(4_096) }),
-  z.strictObject({ name: text, kind: z.literal('passphrase') }),
+const credential = z.union([
+  z.strictObject({
+    kind: z.enum(['ed25519', 'p-256', 'ml-dsa-65']),
+    publicKey: z.string().max(4_096),
+  }),
+  z.strictObject({
+    kind: z.literal('passkey'),
+    publicKey: z.string().max(4_096),
+    relyingParty: z.string().max(253),
+    origin: z.string().max(512),
+  }),
 ])
-
-/** The secret of the new seal and the passphrases of custodians are sealed to the transport key. */
-const shredBody = z.strictObject({
-  confirm: z.string().max(64),
-  sealed: bytes(sealedBytesMax).optional(),
-  custodians: z
-    .strictObject({
-      threshold: z.int().min(2).max(sharesMax),
-      people: z.array(custodian).max(sharesMax),
-    })
-    .optional(),
-  passphrases: bytes(sharesMax * (2 + passphraseText) + sealedBytesMax).optional(),
-  approvals: bytes(approvalsBytesMax).optional(),
+const person = z.strictObject({
+  name: personName,
+  roles: z.array(z.enum(personRoles)).min(1),
+  credential,
 })
-const sharesBytesMax = 64 * 1024
+const rule = z.strictObject({
+  approvals: z.int().min(1).max(approvalsMax),
+  roles: z.array(z.enum(personRoles)).min(1),
+  excludeRequester: z.boolean(),
+})
+const level = z.union(securityLevels.map((number) => z.literal(number)))
+const response = z.union([z.literal(1), z.literal(2)])
 
-export const domainRoutes: readonly Route[] = [
+const change = z
+  .strictObject({
+    level: level.optional(),
+    people: z.array(person).max(peopleMax).optional(),
+    rules: members(ruleNames, rule).optional(),
+    tamper: members(namesOf(tamperSignals), response).optional(),
+  })
+  .meta({ id: 'DomainChange' })
+
+const state = z
+  .strictObject({
+    version: z.int().min(1),
+    hash: challenge,
+    statement: z.string(),
+    signature: z.strictObject({ ed25519: z.string(), mlDsa65: z.string() }),
+  })
+  .meta({ id: 'DomainState' })
+
+const sealedPin = z.strictObject({
+  person: personName,
+  challenge,
+  pin: bytes(sealedPinBytesMax),
+  ...approved,
+})
+
+const stateRoutes: readonly Route[] = [
   route({
-    name: 'rotateKek',
-    method: 'POST',
-    path: '/v1/domain/rotate-kek',
-    summary: 'Make a new key-encryption key and re-wrap every key under it, in the background',
-    permission: ['domain:rotate-kek'],
-    bodyBytesMax: 128 * 1024,
-    body: approved,
-    result: rotation,
-    handle: async ({ kms, caller, body }) => answerOf(await rotateKek(kms, caller, given(body))),
-  }),
-  route({
-    name: 'retireKek',
-    method: 'POST',
-    path: '/v1/domain/retire-kek',
-    summary: 'End a rotation that waits for approvals: what is not re-wrapped opens no more',
-    permission: ['domain:rotate-kek'],
-    bodyBytesMax: 128 * 1024,
-    body: approved,
-    result: rotation,
-    handle: async ({ kms, caller, body }) => answerOf(await retireKek(kms, caller, given(body))),
-  }),
-  route({
-    name: 'shredEpoch',
-    method: 'POST',
-    path: '/v1/domain/shred',
-    summary: 'Begin a new epoch with a new root key and seal, and shred the one before',
-    permission: ['domain:shred'],
-    bodyBytesMax: 256 * 1024,
-    timeoutMs: 60_000,
-    body: shredBody,
-    result: z.strictObject({ rotation, shares: bytes(sharesBytesMax).optional() }),
-    handle: async ({ kms, caller, body }) => {
-      const { shares, ...begun } = await shred(kms, caller, body)
-      return { rotation: answerOf(begun), ...(shares ? { shares } : {}) }
-    },
-  }),
-  route({
-    name: 'getShredCertificate',
+    name: 'getDomainState',
     method: 'GET',
-    path: '/v1/domain/shredded/{epoch}',
-    summary: 'What the module certifies of the end of an epoch: JSON with both signatures',
-    permission: ['status:read'],
-    parameters: z.strictObject({ epoch: queryInteger(1, 0xffff_ffff) }),
-    result: z.strictObject({ certificate: bytes(certificateBytesMax) }),
-    handle: async ({ kms, caller, path: { epoch } }) => ({
-      certificate: await shredCertificate(kms, caller, epoch),
+    path: '/v1/domain/state',
+    summary: 'The version of the domain state in force, with its signatures',
+    permission: ['domain:read'],
+    result: state,
+    handle: ({ kms, caller }) => domainState(kms, caller),
+  }),
+  route({
+    name: 'changeDomain',
+    method: 'POST',
+    path: '/v1/domain/changes',
+    summary: 'The next version of the domain state; what weakens a policy is refused',
+    permission: ['domain:change'],
+    body: z.strictObject({ change, ...approved }),
+    result: state,
+    handle: ({ kms, caller, body }) =>
+      changeDomain(kms, caller, {
+        approvals: body.approvals,
+        // In JSON a member is there or is not.
+        change: body.change as DomainChangeAsked,
+      }),
+  }),
+  route({
+    name: 'acknowledgeTamper',
+    method: 'POST',
+    path: '/v1/domain/tamper/acknowledgement',
+    summary: 'Let a module work again that a tamper signal has stopped',
+    permission: ['domain:change'],
+    body: z.strictObject(approved),
+    result: noContent,
+    status: 204,
+    handle: ({ kms, caller, body }) => acknowledgeTamper(kms, caller, body),
+  }),
+  route({
+    name: 'zeroise',
+    method: 'POST',
+    path: '/v1/domain/zeroisation',
+    summary: "End this module and overwrite its secrets; confirm is the domain's id",
+    permission: ['domain:zeroise'],
+    body: z.strictObject({
+      reason: z.string().regex(/^[\x20-\x7e]{0,120}$/),
+      confirm: z.string().max(64),
+      ...approved,
     }),
-  }),
-  route({
-    name: 'getRotation',
-    method: 'GET',
-    path: '/v1/domain/rotation',
-    summary: 'How far the last rotation of the key-encryption key is; none is an empty object',
-    permission: ['status:read'],
-    result: z.strictObject({ rotation: rotation.optional() }),
-    handle: async ({ kms, caller }) => {
-      const last = await getRotation(kms, caller)
-      return last === undefined ? {} : { rotation: answerOf(last) }
-    },
+    result: noContent,
+    status: 204,
+    handle: ({ kms, caller, body }) => zeroise(kms, caller, body),
   }),
 ]
+
+const approvalRoutes: readonly Route[] = [
+  route({
+    name: 'getChallenge',
+    method: 'POST',
+    path: '/v1/domain/challenges',
+    summary: 'A challenge of the module for one command, to seal a PIN for it',
+    permission: ['approvals:request'],
+    body: z.strictObject({ command: z.string().regex(/^[a-zA-Z]{1,64}$/) }),
+    result: z.strictObject({ challenge, expires: time }),
+    handle: ({ kms, caller, body }) => challengeFor(kms, caller, body.command),
+  }),
+  route({
+    name: 'domainStatement',
+    method: 'POST',
+    path: '/v1/domain/statements',
+    summary: 'What people sign so that a command of the domain runs',
+    permission: ['approvals:request'],
+    body: z.strictObject({
+      command: z.enum(domainCommands),
+      arguments: z.record(z.string(), z.unknown()),
+      pin: bytes(sealedPinBytesMax).optional(),
+      ...statementRequest,
+    }),
+    result: statements,
+    handle: async ({ kms, caller, body: { requester, validSeconds, ...command } }) => ({
+      statements: await domainStatement(kms, caller, command, { requester, validSeconds }),
+    }),
+  }),
+]
+
+const loginRoutes: readonly Route[] = [
+  route({
+    name: 'logIn',
+    method: 'POST',
+    path: '/v1/domain/logins',
+    summary: "A person's PIN, sealed to the module for a challenge: good for 15 minutes",
+    permission: ['domain:login'],
+    body: sealedPin,
+    result: z.strictObject({ expires: time }),
+    handle: ({ kms, caller, body }) => logIn(kms, caller, body),
+  }),
+  route({
+    name: 'setPin',
+    method: 'POST',
+    path: '/v1/domain/pins',
+    summary: "Set a person's PIN, sealed to the module for a challenge",
+    permission: ['domain:login'],
+    body: sealedPin,
+    result: state,
+    handle: ({ kms, caller, body }) => setPin(kms, caller, body),
+  }),
+  route({
+    name: 'resetLogin',
+    method: 'POST',
+    path: '/v1/domain/logins/reset',
+    summary: 'Forget the failed logins of a person who is locked out',
+    permission: ['domain:change'],
+    body: z.strictObject({ person: personName, ...approved }),
+    result: noContent,
+    status: 204,
+    handle: ({ kms, caller, body }) => resetLogin(kms, caller, body),
+  }),
+]
+
+export const domainRoutes: readonly Route[] = [...stateRoutes, ...approvalRoutes, ...loginRoutes]
+
+/** Any of these names, each with such a value. */
+function members<N extends string, V extends z.ZodType>(names: readonly N[], value: V) {
+  const shape = Object.fromEntries(names.map((name) => [name, value.optional()]))
+  return z.strictObject(shape as { [K in N]: z.ZodOptional<V> })
+}
+
+function namesOf<N extends string>(table: Readonly<Record<N, unknown>>): readonly N[] {
+  return Object.keys(table) as N[]
+}

@@ -7,6 +7,7 @@ import { createKey, importKey } from '../../../kms/keys/create.ts'
 import {
   cancelDestruction,
   destroyKey,
+  destructionStatements,
   scheduleDestruction,
 } from '../../../kms/keys/destruction.ts'
 import {
@@ -18,6 +19,7 @@ import {
   updateKey,
 } from '../../../kms/keys/record.ts'
 import { destructionDaysMax } from '../../../kms/limits.ts'
+import { approvals, statementRequest, statements } from '../approvals.ts'
 import { creationTimeoutMs, sealedKeyBytesMax } from '../limits.ts'
 import { publicKeyAnswer, publicKeyAnswerSchema, publicKeyFormats } from '../public-key.ts'
 import { type Route, route } from '../route.ts'
@@ -235,11 +237,27 @@ const endingRoutes: readonly Route[] = [
     permission: ['keys:destroy'],
     timeoutMs: creationTimeoutMs,
     parameters: keyPath,
-    body: z.strictObject({ confirm: z.string().max(128) }),
+    body: z.strictObject({
+      confirm: z.string().max(128),
+      approvals: z.array(approvals).max(64).optional(),
+    }),
     result: key,
     etag: true,
     handle: ({ kms, caller, path, body, change }) =>
       destroyKey(kms, caller, path.namespace, path.key, body, change),
+  }),
+  route({
+    name: 'destroyStatement',
+    method: 'POST',
+    path: '/v1/namespaces/{namespace}/keys/{key}/destroy/statement',
+    summary: 'What people sign so that the key is destroyed: a text for each version',
+    permission: ['keys:destroy'],
+    parameters: keyPath,
+    body: z.strictObject(statementRequest),
+    result: statements,
+    handle: async ({ kms, caller, path, body }) => ({
+      statements: await destructionStatements(kms, caller, { ...path, ...body }),
+    }),
   }),
 ]
 

@@ -6,6 +6,7 @@
 import { z } from 'zod'
 import type { Operation } from '../../../kms/access/operations.ts'
 import type { UseInputs, UseResults } from '../../../kms/use/inputs.ts'
+import { approvals } from '../approvals.ts'
 import { ciphertextBytesMax, inputBytesMax, sealedKeyBytesMax } from '../limits.ts'
 import type { DeepReadonly } from '../route.ts'
 import {
@@ -32,8 +33,12 @@ const associatedBytesMax = 64 * 1024
 const derivationBytesMax = 4 * 1024
 const secretBytesMax = 16 * 1024
 
-/** Which algorithm and version, when not the key's own first and current one. */
-const choice = { algorithm: algorithmName.optional(), version: version.optional() }
+/** Which algorithm and version, when not the key's own first and current one; what people have signed. */
+const choice = {
+  algorithm: algorithmName.optional(),
+  version: version.optional(),
+  approvals: approvals.optional(),
+}
 const used = { key: keyId, version, algorithm: algorithmName }
 
 const signing = {

@@ -7,7 +7,8 @@
 import { z } from 'zod'
 import type { Operation } from '../../../kms/access/operations.ts'
 import { randomBytes } from '../../../kms/module.ts'
-import { type UseOutcome, useKey, useKeyOnce } from '../../../kms/use.ts'
+import { type UseOutcome, useKey, useKeyOnce, useStatement } from '../../../kms/use.ts'
+import { statementRequest, statements } from '../approvals.ts'
 import { itemError, itemErrorOf } from '../errors.ts'
 import { flatJson } from '../json.ts'
 import {
@@ -63,7 +64,7 @@ export const useRoutes: readonly Route[] = [
   }),
 ]
 
-/** The route for one use, and the one for a batch of them. */
+/** The routes for one use, for a batch of them, and for what people sign. */
 function routesOf(row: UseRow): readonly Route[] {
   const { operation, item, input, result, creates } = row
   const path = `/v1/namespaces/{namespace}/keys/{key}/${row.path}` as const
@@ -101,7 +102,22 @@ function routesOf(row: UseRow): readonly Route[] {
       useKey(kms, caller, { namespace, key, operation }, body.items.map(input), creation),
     encode: (outcomes) => encodeOutcomes(outcomes as readonly UseOutcome<Operation>[]),
   })
-  return [single, batch]
+  const statement = route({
+    ...common,
+    name: `${operation}Statement`,
+    path: `${path}/statement`,
+    summary: `${row.summary}: what people sign so that it is permitted`,
+    bodyBytesMax: useBodyBytesMax,
+    idempotent: false,
+    body: z.strictObject({ request: item, ...statementRequest }),
+    result: statements,
+    handle: async ({ kms, caller, path: { namespace, key }, body }) => {
+      const { request, ...who } = body
+      const asked = { ...who, input: input(request) }
+      return { statements: await useStatement(kms, caller, { namespace, key, operation }, asked) }
+    },
+  })
+  return [single, batch, statement]
 }
 
 function encodeOutcomes(outcomes: readonly UseOutcome<Operation>[]): string {

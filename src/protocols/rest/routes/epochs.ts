@@ -1,0 +1,136 @@
+/** Routes about the keys of the domain itself: renewing the key-encryption key. */
+
+import { z } from 'zod'
+import { approvalsBytesMax } from '../../../hsm/contract/approval.ts'
+import { certificateBytesMax } from '../../../hsm/contract/certificate.ts'
+import { sealSecretBytesMax } from '../../../hsm/contract/limits.ts'
+import { sharesMax } from '../../../hsm/contract/share.ts'
+import { transportOverheadBytes } from '../../../hsm/contract/transport.ts'
+import {
+  type Approvals,
+  getRotation,
+  type Rotation,
+  retireKek,
+  rotateKek,
+} from '../../../kms/domain/rotation.ts'
+import { rotationKinds } from '../../../kms/domain/rotation-plan.ts'
+import { shred, shredCertificate } from '../../../kms/domain/shred.ts'
+import { errorCode } from '../errors.ts'
+import { type Route, route } from '../route.ts'
+import { bytes, keyId, queryInteger, text, time, version } from '../schemas.ts'
+
+const rotation = z
+  .strictObject({
+    kind: z.enum(rotationKinds),
+    phase: z.enum(['begun', 'rewrap', 'retire', 'done']),
+    epoch: z.int(),
+    kek: z.int(),
+    total: z.int(),
+    left: z.int(),
+    started: time,
+    ended: time,
+    failed: z.array(z.strictObject({ key: keyId, version, code: errorCode })),
+  })
+  .meta({ id: 'Rotation' })
+
+/** Where the rules of the domain want them: JSON (docs/formats/approval.md). */
+const approved = z.strictObject({ approvals: bytes(approvalsBytesMax).optional() })
+
+const sealedBytesMax = sealSecretBytesMax + transportOverheadBytes
+
+/** What the manager answers, as the schema's type has it. */
+function answerOf({ failed, ...rest }: Rotation): z.output<typeof rotation> {
+  return {
+    ...rest,
+    failed: failed.map(({ key, version: number, code }) => ({ key, version: number, code })),
+  }
+}
+
+function given({ approvals }: z.output<typeof approved>): Approvals {
+  return approvals === undefined ? {} : { approvals }
+}
+
+const passphraseText = 1_024
+const custodian = z.union([
+  z.strictObject({ name: text, kind: z.literal('key'), publicKey: z.string().max(4_096) }),
+  z.strictObject({ name: text, kind: z.literal('passphrase') }),
+])
+
+/** The secret of the new seal and the passphrases of custodians are sealed to the transport key. */
+const shredBody = z.strictObject({
+  confirm: z.string().max(64),
+  sealed: bytes(sealedBytesMax).optional(),
+  custodians: z
+    .strictObject({
+      threshold: z.int().min(2).max(sharesMax),
+      people: z.array(custodian).max(sharesMax),
+    })
+    .optional(),
+  passphrases: bytes(sharesMax * (2 + passphraseText) + sealedBytesMax).optional(),
+  approvals: bytes(approvalsBytesMax).optional(),
+})
+const sharesBytesMax = 64 * 1024
+
+export const epochRoutes: readonly Route[] = [
+  route({
+    name: 'rotateKek',
+    method: 'POST',
+    path: '/v1/domain/rotate-kek',
+    summary: 'Make a new key-encryption key and re-wrap every key under it, in the background',
+    permission: ['domain:rotate-kek'],
+    bodyBytesMax: 128 * 1024,
+    body: approved,
+    result: rotation,
+    handle: async ({ kms, caller, body }) => answerOf(await rotateKek(kms, caller, given(body))),
+  }),
+  route({
+    name: 'retireKek',
+    method: 'POST',
+    path: '/v1/domain/retire-kek',
+    summary: 'End a rotation that waits for approvals: what is not re-wrapped opens no more',
+    permission: ['domain:rotate-kek'],
+    bodyBytesMax: 128 * 1024,
+    body: approved,
+    result: rotation,
+    handle: async ({ kms, caller, body }) => answerOf(await retireKek(kms, caller, given(body))),
+  }),
+  route({
+    name: 'shredEpoch',
+    method: 'POST',
+    path: '/v1/domain/shred',
+    summary: 'Begin a new epoch with a new root key and seal, and shred the one before',
+    permission: ['domain:shred'],
+    bodyBytesMax: 256 * 1024,
+    timeoutMs: 60_000,
+    body: shredBody,
+    result: z.strictObject({ rotation, shares: bytes(sharesBytesMax).optional() }),
+    handle: async ({ kms, caller, body }) => {
+      const { shares, ...begun } = await shred(kms, caller, body)
+      return { rotation: answerOf(begun), ...(shares ? { shares } : {}) }
+    },
+  }),
+  route({
+    name: 'getShredCertificate',
+    method: 'GET',
+    path: '/v1/domain/shredded/{epoch}',
+    summary: 'What the module certifies of the end of an epoch: JSON with both signatures',
+    permission: ['status:read'],
+    parameters: z.strictObject({ epoch: queryInteger(1, 0xffff_ffff) }),
+    result: z.strictObject({ certificate: bytes(certificateBytesMax) }),
+    handle: async ({ kms, caller, path: { epoch } }) => ({
+      certificate: await shredCertificate(kms, caller, epoch),
+    }),
+  }),
+  route({
+    name: 'getRotation',
+    method: 'GET',
+    path: '/v1/domain/rotation',
+    summary: 'How far the last rotation of the key-encryption key is; none is an empty object',
+    permission: ['status:read'],
+    result: z.strictObject({ rotation: rotation.optional() }),
+    handle: async ({ kms, caller }) => {
+      const last = await getRotation(kms, caller)
+      return last === undefined ? {} : { rotation: answerOf(last) }
+    },
+  }),
+]
