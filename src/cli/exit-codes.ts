@@ -36,6 +36,7 @@ const meanings = {
 /** Codes that do not end with 1. */
 const byCode: Readonly<Record<string, keyof typeof exitCodes>> = {
   ACCESS_DENIED: 'accessDenied',
+  APPROVAL_INVALID: 'notValid',
   ATTESTATION_INVALID: 'notValid',
   CONFIGURATION_INVALID: 'configuration',
   CONFIGURATION_MISSING: 'configuration',

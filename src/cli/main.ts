@@ -8,6 +8,7 @@ import path from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { addAccessCommands } from './commands/access.ts'
 import { addAliasCommands } from './commands/aliases.ts'
+import { addApprovalCommands } from './commands/approval.ts'
 import { addApproveCommand } from './commands/approve.ts'
 import { addAttestCommands, addDomainStatementCommand } from './commands/attest.ts'
 import { addBenchCommand } from './commands/bench.ts'
@@ -15,12 +16,14 @@ import { addCertificateCommands } from './commands/certificate.ts'
 import { addCustodianCommands } from './commands/custodian.ts'
 import { addDomainCommands } from './commands/domain.ts'
 import { addEntropyCommand } from './commands/entropy.ts'
+import { addEpochCommands } from './commands/epochs.ts'
 import { addFileCommands } from './commands/files.ts'
 import { addFoundingCommands } from './commands/founding.ts'
 import { addIdentityCommands } from './commands/identities.ts'
 import { addKeyCommands } from './commands/keys.ts'
-import { addKeyEndCommands } from './commands/keys-end.ts'
+import { addKeyEndCommands, addWrapCommand } from './commands/keys-end.ts'
 import { addMacCommand } from './commands/mac.ts'
+import { addOfficerCommands } from './commands/officer.ts'
 import { addRandomCommand } from './commands/random.ts'
 import { addRecordCommands } from './commands/record.ts'
 import { addServeCommand } from './commands/serve.ts'
@@ -51,6 +54,7 @@ function makeProgram(): Command {
   const keys = program.command('keys').summary('make, look at, change and destroy keys')
   addKeyCommands(keys)
   addAliasCommands(keys)
+  addWrapCommand(keys)
   addKeyEndCommands(keys)
   addFileCommands(program)
   addMacCommand(program)
@@ -63,14 +67,17 @@ function makeProgram(): Command {
   addUnlockCommand(program)
   addApproveCommand(program)
   addTamperCommands(program)
+  addOfficerCommands(program)
+  addApprovalCommands(program)
   addAttestCommands(program)
   addEntropyCommand(program)
   const domain = program
     .command('domain')
-    .summary('found a security domain, renew its keys; what it says of itself')
+    .summary('found a security domain, renew its keys; who decides in it, what it says of itself')
   addFoundingCommands(domain)
   addDomainStatementCommand(domain)
   addDomainCommands(domain)
+  addEpochCommands(domain)
   addCertificateCommands(program)
   addBenchCommand(program)
   program.addHelpText('afterAll', ({ command }) =>

@@ -1,6 +1,11 @@
 /** The passphrase that a command takes: from a file, or typed on the terminal. */
 
-import { passphraseIn, type Terminal, typedPassphrase } from '../client/passphrase.ts'
+import {
+  passphraseIn,
+  type Question,
+  type Terminal,
+  typedPassphrase,
+} from '../client/passphrase.ts'
 import { UsageError } from './output.ts'
 
 export interface PassphraseOptions {
@@ -15,9 +20,9 @@ export const passphraseFileOption = [
 /** Whoever is handed the bytes overwrites them. @throws UsageError without file and terminal */
 export async function readPassphrase(
   { passphraseFile }: PassphraseOptions,
-  question: { readonly what?: string; readonly isNew: boolean },
+  question: Question,
 ): Promise<Uint8Array> {
-  if (passphraseFile !== undefined) return passphraseIn(passphraseFile)
+  if (passphraseFile !== undefined) return passphraseIn(passphraseFile, question.bytesMin)
   const terminal = terminalOf(process)
   if (!terminal) throw new UsageError('there is no terminal; use --passphrase-file FILE')
   return typedPassphrase(terminal, question)

@@ -6,6 +6,7 @@
 /** The client's own codes; every other code is the server's (docs/openapi.json). */
 export const clientErrorCodes = [
   'ANSWER_INVALID',
+  'APPROVAL_INVALID',
   'CONFIGURATION_INVALID',
   'CONFIGURATION_MISSING',
   'FILE_EXISTS',

@@ -16,7 +16,10 @@ export interface Terminal {
 }
 
 /** The file's first line. @throws Error when others can read the file, or it holds no passphrase */
-export async function passphraseIn(file: string): Promise<Uint8Array> {
+export async function passphraseIn(
+  file: string,
+  bytesMin = passphraseBytesMin,
+): Promise<Uint8Array> {
   const { mode } = await stat(file)
   if ((mode & 0o077) !== 0) {
     throw new Error(`${file} can be read by others; type: chmod 600 ${file}`)
@@ -25,25 +28,31 @@ export async function passphraseIn(file: string): Promise<Uint8Array> {
   const end = content.indexOf('\n')
   const passphrase = Uint8Array.from(end < 0 ? content : content.subarray(0, end))
   content.fill(0)
-  assertPassphrase(passphrase)
+  assertPassphrase(passphrase, bytesMin)
   return passphrase
 }
 
-function assertPassphrase({ length }: Uint8Array): void {
-  if (length < passphraseBytesMin || length > passphraseBytesMax) {
-    throw new Error(`a passphrase has ${passphraseBytesMin} to ${passphraseBytesMax} bytes`)
+function assertPassphrase({ length }: Uint8Array, bytesMin: number): void {
+  if (length < bytesMin || length > passphraseBytesMax) {
+    throw new Error(`a passphrase has ${bytesMin} to ${passphraseBytesMax} bytes`)
   }
+}
+
+export interface Question {
+  readonly what?: string
+  readonly isNew: boolean
+  readonly bytesMin?: number
 }
 
 /** Twice when it is new. @throws Error when nothing was typed, it is no passphrase, or the two differ */
 export async function typedPassphrase(
   terminal: Terminal,
-  { what = 'Passphrase', isNew }: { readonly what?: string; readonly isNew: boolean },
+  { what = 'Passphrase', isNew, bytesMin = passphraseBytesMin }: Question,
 ): Promise<Uint8Array> {
   const name = `${what.slice(0, 1).toLowerCase()}${what.slice(1)}`
   const passphrase = await askHidden(terminal, isNew ? `New ${name}: ` : `${what}: `)
   try {
-    assertPassphrase(passphrase)
+    assertPassphrase(passphrase, bytesMin)
     if (isNew) {
       const again = await askHidden(terminal, 'Once more: ')
       const isSame = Buffer.compare(again, passphrase) === 0

@@ -26,6 +26,9 @@ const commands = [
   'record',
   'domain',
   'custodian',
+  'officer',
+  'approval',
+  'domain',
   'share',
   'domain',
   'certificate',
@@ -48,7 +51,7 @@ suite('usage', () => {
   })
 
   test('each command has help, and it says where the exit codes are', async () => {
-    const all = [...commands, 'keys create', 'record verify', 'identities tokens create']
+    const all = [...commands, 'keys create', 'record verify', 'approval sign', 'domain change']
     const answers = await Promise.all(all.map((name) => keyhold([...name.split(' '), '--help'])))
     for (const [index, { code, stdout }] of answers.entries()) {
       assert.equal(code, 0)

@@ -1,92 +1,111 @@
 /**
- * A request for approvals as a file that goes from person to person: the command with its arguments and the terms
- * that the module has set, and the signatures so far (docs/formats/approval.md). Each signer's program makes
- * the statement anew from what it shows.
+ * The file that goes from person to person (docs/formats/approval.md section 7): what is to be signed, a
+ * text for each command, and what was signed so far. It holds no secret, and nothing in it is believed:
+ * whoever signs reads the statement itself, and the module makes it again.
  */
 
-import { createPublicKey, type KeyObject } from 'node:crypto'
-import * as z from 'zod'
 import { clientError } from '../../client/errors.ts'
 import {
+  type Approval,
   type Approvals,
   type ApprovalTerms,
-  approvalStatement,
-  approvalsBytesMax,
-  signApproval,
+  approvalFormat,
 } from '../../hsm/contract/approval.ts'
-import { approvalsMax } from '../../hsm/contract/domain-state.ts'
-import { kindOf } from '../ceremony/plan.ts'
-import { fields, time } from '../output.ts'
-import { readSmallFile } from '../small-file.ts'
+import { canonicalJson } from '../../hsm/contract/canonical-json.ts'
+import { readSmallFile, writeWhole } from '../small-file.ts'
 
 const requestFormat = 'keyhold approval request v1'
+const requestBytesMax = 8 * 1024 * 1024
 
-const requestFile = z.strictObject({
-  format: z.literal(requestFormat),
-  domain: z.string().regex(/^[0-9a-f]{32}$/),
-  command: z.string().regex(/^[a-zA-Z]{1,64}$/),
-  arguments: z.record(z.string(), z.unknown()),
-  module: z.string(),
-  challenge: z.string(),
-  predecessor: z.string(),
-  requester: z.string(),
-  notBefore: z.int(),
-  expires: z.int(),
-  approvals: z
-    .array(z.strictObject({ person: z.string(), signature: z.string() }))
-    .max(approvalsMax),
-})
-
-export type ApprovalRequest = Readonly<z.output<typeof requestFile>>
-
-export function newRequest(
-  asked: Pick<ApprovalRequest, 'domain' | 'command' | 'arguments'>,
-  terms: ApprovalTerms,
-): ApprovalRequest {
-  return { format: requestFormat, ...asked, ...terms, approvals: [] }
+export interface ApprovalRequest {
+  readonly statements: readonly string[]
+  /** Of each statement. */
+  readonly approvals: readonly (readonly Approval[])[]
 }
 
-export function encodeRequest(request: ApprovalRequest): Buffer {
-  return Buffer.from(`${JSON.stringify(request, null, 2)}\n`)
+/** What a statement says, all of it. */
+export interface Statement extends ApprovalTerms {
+  readonly format: string
+  readonly domain: string
+  readonly command: string
+  readonly arguments: Readonly<Record<string, unknown>>
+  readonly parts: Readonly<Record<string, string>>
 }
 
-/** @throws ClientError FILE_INVALID, FILE_NOT_READABLE, FILE_TOO_LARGE */
+const statementMembers = [
+  ...['arguments', 'challenge', 'command', 'domain', 'expires', 'format', 'module', 'notBefore'],
+  ...['parts', 'predecessor', 'requester'],
+]
+
+/** @throws ClientError APPROVAL_INVALID for a text that says more or less than its members do */
+export function parseStatement(text: string): Statement {
+  const statement = parse(text) as Statement
+  const isWhole =
+    typeof statement === 'object' &&
+    statement !== null &&
+    statement.format === approvalFormat &&
+    Object.keys(statement).join() === statementMembers.join() &&
+    canonicalJson(statement) === text
+  if (isWhole) return statement
+  throw notValid('a statement in it is not one')
+}
+
+/** @throws ClientError FILE_NOT_READABLE, APPROVAL_INVALID */
 export async function readRequest(file: string): Promise<ApprovalRequest> {
-  const text = await readSmallFile(file, approvalsBytesMax)
+  const found = parse((await readSmallFile(file, requestBytesMax)).toString('utf8'))
+  const { format, statements, approvals } = (found ?? {}) as Partial<
+    ApprovalRequest & { readonly format: string }
+  >
+  const isRequest =
+    format === requestFormat &&
+    Array.isArray(statements) &&
+    statements.length > 0 &&
+    Array.isArray(approvals) &&
+    approvals.length === statements.length &&
+    approvals.every((list) => Array.isArray(list))
+  if (!isRequest || !statements || !approvals) throw notValid(`${file} is no request for approvals`)
+  for (const text of statements) parseStatement(String(text))
+  return { statements, approvals }
+}
+
+export async function writeRequest(
+  file: string,
+  request: ApprovalRequest,
+  { force }: { readonly force?: boolean | undefined },
+): Promise<void> {
+  const text = JSON.stringify({ format: requestFormat, ...request }, undefined, 2)
+  await writeWhole(file, Buffer.from(`${text}\n`), { force, mode: 0o644 })
+}
+
+/** One set for each command, with what every file has for it. @throws ClientError APPROVAL_INVALID */
+export async function readApprovals(files: readonly string[]): Promise<Approvals[]> {
+  const requests = await Promise.all(files.map(readRequest))
+  const [first] = requests
+  if (!first) throw notValid('no file of approvals')
+  const isSame = requests.every(
+    ({ statements }) => statements.join('\n') === first.statements.join('\n'),
+  )
+  if (!isSame) throw notValid('the files are of different requests')
+  return first.statements.map((text, index) => {
+    const { module, challenge, predecessor, requester, notBefore, expires } = parseStatement(text)
+    const all = new Map<string, Approval>()
+    for (const { approvals } of requests) {
+      for (const approval of approvals[index] ?? []) all.set(approval.person, approval)
+    }
+    if (all.size === 0) throw notValid('nobody has signed it yet: keyhold approval sign')
+    const terms = { module, challenge, predecessor, requester, notBefore, expires }
+    return { ...terms, approvals: [...all.values()] }
+  })
+}
+
+function parse(text: string): unknown {
   try {
-    return requestFile.parse(JSON.parse(text.toString('utf8')))
-  } catch (cause) {
-    throw clientError('FILE_INVALID', `${file} is no request for approvals`, { cause })
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
 }
 
-/** With the signature of this person, in place of an earlier one. @throws ClientError FILE_INVALID */
-export function approve(request: ApprovalRequest, person: string, key: KeyObject): ApprovalRequest {
-  if (!kindOf(createPublicKey(key))) {
-    throw clientError('FILE_INVALID', 'a person signs with Ed25519, P-256 or ML-DSA-65')
-  }
-  const { domain, command, arguments: args } = request
-  const statement = approvalStatement(domain, { command, arguments: args, parts: {} }, request)
-  const others = request.approvals.filter((other) => other.person !== person)
-  return { ...request, approvals: [...others, signApproval(statement, person, key)] }
-}
-
-/** What goes to the module with the command. */
-export function approvalsOf(request: ApprovalRequest): Approvals {
-  const { module, challenge, predecessor, requester, notBefore, expires, approvals } = request
-  const terms = { module, challenge, predecessor, requester, notBefore, expires }
-  return { ...terms, approvals }
-}
-
-/** For people: what they are asked to sign. */
-export function describeRequest(request: ApprovalRequest): string {
-  return fields([
-    ['command', request.command],
-    ['arguments', JSON.stringify(request.arguments)],
-    ['domain', request.domain],
-    ['module', request.module],
-    ['asked by', request.requester],
-    ['good until', time(request.expires)],
-    ['signed by', request.approvals.map(({ person }) => person).join(', ') || 'nobody yet'],
-  ])
+function notValid(message: string): Error {
+  return clientError('APPROVAL_INVALID', message)
 }

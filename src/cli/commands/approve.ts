@@ -2,7 +2,12 @@
 
 import type { Command } from 'commander'
 import { clientError } from '../../client/errors.ts'
-import { approve, describeRequest, encodeRequest, readRequest } from '../approvals/request-file.ts'
+import {
+  approve,
+  describeRequest,
+  encodeRequest,
+  readRequest,
+} from '../approvals/acknowledgement-file.ts'
 import { askYes, assertTerminal } from '../ceremony/questions.ts'
 import { parsePrivateKey } from '../ceremony/transcript-file.ts'
 import { type PassphraseOptions, passphraseFileOption, readPassphrase } from '../passphrase.ts'

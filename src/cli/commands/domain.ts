@@ -1,188 +1,223 @@
-/** `keyhold domain …`: the keys that all keys of the domain hang from, renewed while they are in use. */
+/** `keyhold domain …`: who decides and by which rules, changes of that, PINs and logins, tampering. */
 
-import { readFile } from 'node:fs/promises'
-import path from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { isCancel, text } from '@clack/prompts'
 import type { Command } from 'commander'
-import type { Client, RequestOf } from '../../client/client.ts'
+import type { Client } from '../../client/client.ts'
 import { clientError } from '../../client/errors.ts'
-import { OutputFile } from '../../client/files/output.ts'
-import type { Rotation } from '../../client/types.ts'
-import { decodeList } from '../../hsm/contract/share.ts'
+import type { DomainChange } from '../../client/types.ts'
+import { signApproval } from '../../hsm/contract/approval.ts'
+import { type DomainState, openSignedDomainState } from '../../hsm/contract/domain-state.ts'
+import { officerKeyFileBytesMax, openOfficerKey } from '../../hsm/contract/officer-key.ts'
 import { sealToTransportKey } from '../../hsm/contract/transport.ts'
-import { fields, time, UsageError } from '../output.ts'
-import { type PassphraseOptions, passphraseFileOption, readPassphrase } from '../passphrase.ts'
-import { progressBar } from '../progress.ts'
+import { parseStatement, readApprovals } from '../approvals/request-file.ts'
+import { statementInWords } from '../approvals/words.ts'
+import { fields, table, time } from '../output.ts'
+import { readPassphrase } from '../passphrase.ts'
 import { action, type Session } from '../session.ts'
+import { readPrivateFile, readSmallFile } from '../small-file.ts'
 
-const pollMs = 200
-/** Keys below which no bar is worth its flicker. */
-const worthShowing = 1_000
+export const approvalsOption = [
+  '--approvals <file...>',
+  'signed requests: keyhold approval request, approval sign',
+] as const
 
+export interface ApprovalsOptions {
+  readonly approvals?: readonly string[]
+}
+
+interface PinOptions {
+  readonly pinFile?: string
+  readonly key?: string
+  readonly passphraseFile?: string
+}
+
+/** The module's own: a PIN is shorter than a passphrase that is tried outside. */
+const pinBytesMin = 8
+const changeBytesMax = 512 * 1024
+
+/** Beneath `keyhold domain`. */
 export function addDomainCommands(domain: Command): void {
   domain
-    .command('rotate-kek')
-    .summary('a new key-encryption key; every key is re-wrapped while it is in use')
-    .option('--no-wait', 'begin it, and do not wait for its end')
-    .addHelpText(
-      'after',
-      `
-Routine (SP 800-57): the domain root key and the seals stay. What goes on goes on after a restart of
-the server too; see it with: keyhold domain rotation
-
-Example:
-  keyhold domain rotate-kek`,
-    )
+    .command('show')
+    .summary('people, rules and responses in force')
     .action(
-      action<{ wait: boolean }>(async (session, { options: { wait } }) => {
-        const client = await session.connect()
-        const begun = await client.call('rotateKek', { body: {} })
-        show(session, wait ? await ended(session, client, begun) : begun)
+      action(async ({ connect, output }) => {
+        const { statement, signature, version, hash } = await (await connect()).call(
+          'getDomainState',
+          {},
+        )
+        const state = openSignedDomainState({ statement, signature })
+        if (!state) throw clientError('ANSWER_INVALID', 'the domain state is not signed rightly')
+        output.result({ version, hash, state }, stateText(state, hash))
       }),
     )
   domain
-    .command('shred')
-    .summary('a new epoch: new root key, seal and KEK; copies and backups of before open no more')
-    .option('--confirm <domain>', 'the id of the domain, instead of being asked for it')
-    .option('--custodians <file>', 'who gets shares of the new root: JSON, with their public keys')
-    .option('--shares <folder>', 'where the new shares go')
-    .option(...passphraseFileOption)
-    .option('--no-wait', 'begin it, and do not wait for its end')
+    .command('change <file>')
+    .summary('people, rules, level or responses: what stands in the file, as JSON')
+    .description('The file has what changes: level, people, rules, tamper. People are given whole.')
+    .option(...approvalsOption)
     .addHelpText(
       'after',
-      `
-Every key is re-wrapped while it is in use. Afterwards nothing that was backed up before opens without the
-seals and shares of then: the certificate names those that are not proved destroyed. Seal the domain with a
-passphrase that was never used for it, and give it to the server too, for its next start.
-
-Example:
-  keyhold domain shred --passphrase-file new-passphrase`,
+      '\nExample:\n  keyhold domain change people.json --approvals request.json',
     )
-    .action(action<ShredOptions>(shred))
-  domain
-    .command('rotation')
-    .summary('how far the last rotation is')
     .action(
-      action(async (session) => {
-        const { rotation } = await (await session.connect()).call('getRotation', {})
-        if (rotation) show(session, rotation)
-        else session.output.result({}, 'the key-encryption key was never rotated')
+      action<ApprovalsOptions>(async ({ connect, output }, { args: [file = ''], options }) => {
+        const change = await readChange(file)
+        const approvals = await oneSet(options)
+        const client = await connect()
+        const { version, hash } = await client.call('changeDomain', { body: { change, approvals } })
+        output.result({ version, hash }, `version ${version}, SHA-256 ${hash}`)
       }),
     )
+  addTamperCommands(domain)
+  addPinCommands(domain)
 }
 
-type Custodians = RequestOf<'shredEpoch'>['body']['custodians']
-
-interface ShredOptions extends PassphraseOptions {
-  readonly confirm?: string
-  readonly custodians?: string
-  readonly shares?: string
-  readonly wait: boolean
-}
-
-async function shred(
-  session: Session,
-  { options }: { readonly options: ShredOptions },
-): Promise<void> {
-  const client = await session.connect()
-  const status = await client.call('getStatus', {})
-  const { domainId, epoch } = status.module
-  const { custodians: file, shares: folder } = options
-  if ((file === undefined) !== (folder === undefined)) {
-    throw new UsageError('--custodians and --shares come together')
-  }
-  const custodians = file === undefined ? undefined : await readCustodians(file)
-  const confirm = options.confirm ?? (await askForDomain(session, domainId, epoch))
-  const sealed = status.development ? undefined : await newSeal(client, options)
-  const { rotation, shares } = await client.call('shredEpoch', {
-    body: { confirm, ...(sealed ? { sealed } : {}), ...(custodians ? { custodians } : {}) },
-  })
-  if (shares && folder !== undefined) await writeShares(folder, shares)
-  if (sealed) session.output.note('From its next start on, the server needs the new passphrase.')
-  show(session, options.wait ? await ended(session, client, rotation) : rotation)
-}
-
-async function newSeal(client: Client, options: PassphraseOptions): Promise<Uint8Array> {
-  const passphrase = await readPassphrase(options, { what: 'New passphrase', isNew: true })
-  try {
-    const { publicKey } = await client.call('getTransportKey', {})
-    return sealToTransportKey(publicKey, 'seal secret', passphrase)
-  } finally {
-    passphrase.fill(0)
-  }
-}
-
-/** {"threshold": 2, "people": [{"name", "kind": "key", "publicKey"}, …]}; the module checks it. */
-async function readCustodians(file: string): Promise<Custodians> {
-  try {
-    return JSON.parse(await readFile(file, 'utf8'))
-  } catch (cause) {
-    throw clientError('FILE_INVALID', `${file} does not say who the custodians are`, { cause })
-  }
-}
-
-async function writeShares(folder: string, shares: Uint8Array): Promise<void> {
-  for (const [index, share] of decodeList(shares).entries()) {
-    await using file = await OutputFile.create(path.join(folder, `share-${index + 1}`))
-    await file.write(share)
-    await file.commit()
-  }
-}
-
-/** @throws UsageError where nobody can be asked */
-async function askForDomain(
-  { output, signal }: Session,
-  domainId: string,
-  epoch: number,
-): Promise<string> {
-  if (!process.stdin.isTTY || !process.stderr.isTTY) {
-    throw new UsageError(`nobody can be asked here; add --confirm ${domainId}`)
-  }
-  output.note(`This shreds epoch ${epoch} of the domain ${domainId}.`)
-  output.note(
-    'No backup that was taken before opens any more without the seals and shares of then.',
-  )
-  const message = 'Type the id of the domain to shred the epoch'
-  const answer = await text({ message, output: process.stderr, signal })
-  if (isCancel(answer)) throw clientError('INTERRUPTED', 'nothing was shredded')
-  return answer
-}
-
-/** @throws ClientError INTERRUPTED: it goes on without us */
-async function ended(
-  { output, signal }: Session,
-  client: Client,
-  begun: Rotation,
-): Promise<Rotation> {
-  using bar = progressBar('keys re-wrapped', output.json, worthShowing)
-  for (let rotation = begun; ; ) {
-    if (rotation.phase === 'done' || rotation.phase === 'retire') return rotation
-    bar.report(rotation.total - rotation.left, rotation.total)
-    if (rotation.failed.length > 0) {
-      output.note('Not every key could be re-wrapped; the key-encryption key before stays.')
-      return rotation
-    }
-    if (signal.aborted) throw clientError('INTERRUPTED', 'it goes on in the server')
-    await sleep(pollMs)
-    rotation = (await client.call('getRotation', {})).rotation ?? begun
-  }
-}
-
-function show({ output }: Session, rotation: Rotation): void {
-  const { phase, epoch, kek, total, left, started, ended: end, failed } = rotation
-  output.result(
-    rotation,
-    fields([
-      ['KEK', `${kek} of epoch ${epoch}`],
-      ['keys', `${total - left} of ${total} re-wrapped`],
-      ['phase', phase],
-      ['started', time(started)],
-      ['ended', end === 0 ? '' : time(end)],
-      ...failed.map(
-        ({ key, version, code }) =>
-          ['not re-wrapped', `${key} version ${version}: ${code}`] as const,
+function addTamperCommands(domain: Command): void {
+  domain
+    .command('acknowledge-tamper')
+    .summary('let a module work again that tampering has stopped')
+    .option(...approvalsOption)
+    .action(
+      action<ApprovalsOptions>(async ({ connect, output }, { options }) => {
+        const approvals = await oneSet(options)
+        await (await connect()).call('acknowledgeTamper', { body: { approvals } })
+        output.result({ acknowledged: true }, 'acknowledged: the module works again')
+      }),
+    )
+  domain
+    .command('zeroise <reason>')
+    .summary('end this module and overwrite its secrets')
+    .requiredOption('--confirm <id>', 'the id of the domain')
+    .option(...approvalsOption)
+    .action(
+      action<ApprovalsOptions & { readonly confirm: string }>(
+        async ({ connect, output }, { args: [reason = ''], options }) => {
+          const approvals = await oneSet(options)
+          const body = { reason, confirm: options.confirm, approvals }
+          await (await connect()).call('zeroise', { body })
+          output.result({ zeroised: true }, 'zeroised: this module holds no secret any more')
+        },
       ),
-    ]),
+    )
+  domain
+    .command('reset-login <name>')
+    .summary('let somebody try again who is locked out')
+    .option(...approvalsOption)
+    .action(
+      action<ApprovalsOptions>(async ({ connect, output }, { args: [person = ''], options }) => {
+        const approvals = await oneSet(options)
+        await (await connect()).call('resetLogin', { body: { person, approvals } })
+        output.result({ person }, `${person} may try again`)
+      }),
+    )
+}
+
+function addPinCommands(domain: Command): void {
+  const add = (command: 'pin' | 'login', summary: string) =>
+    domain
+      .command(`${command} <name>`)
+      .summary(summary)
+      .option('--pin-file <path>', 'its first line; typed on the terminal when left out')
+      .option('--key <file>', 'your private key, to sign this yourself')
+      .option('--passphrase-file <path>', 'of the key; typed on the terminal when left out')
+  add('pin', 'set your PIN or passphrase, sealed to the module').action(
+    action<PinOptions>(async (session, { args: [person = ''], options }) => {
+      const client = await session.connect()
+      const body = await pinBody(session, client, 'setPin', person, options)
+      const { version } = await client.call('setPin', { body })
+      session.output.result({ person, version }, `the PIN of ${person} is set`)
+    }),
   )
+  add('login', 'log in with your PIN, for 15 minutes').action(
+    action<PinOptions>(async (session, { args: [person = ''], options }) => {
+      const client = await session.connect()
+      const body = await pinBody(session, client, 'login', person, options)
+      const { expires } = await client.call('logIn', { body })
+      session.output.result({ person, expires }, `${person} is logged in until ${time(expires)}`)
+    }),
+  )
+}
+
+/** The PIN is sealed here, for one challenge; only the module reads it. */
+async function pinBody(
+  { output }: Session,
+  client: Client,
+  command: 'setPin' | 'login',
+  person: string,
+  { pinFile, key, passphraseFile }: PinOptions,
+) {
+  const what = { what: 'PIN', isNew: command === 'setPin', bytesMin: pinBytesMin }
+  const typed = await readPassphrase(pinFile === undefined ? {} : { passphraseFile: pinFile }, what)
+  const { publicKey } = await client.call('getTransportKey', {})
+  const { challenge } = await client.call('getChallenge', { body: { command } })
+  const pin = sealToTransportKey(publicKey, 'login', typed, Buffer.from(challenge, 'hex'))
+  typed.fill(0)
+  if (key === undefined) return { person, challenge, pin }
+  const asked = { command, arguments: { person, challenge }, pin, requester: person }
+  const { statements } = await client.call('domainStatement', { body: asked })
+  const [text = ''] = statements
+  const statement = parseStatement(text)
+  output.note(statementInWords(statement))
+  if (statement.command !== command || statement.arguments.person !== person) {
+    throw clientError('APPROVAL_INVALID', 'the server asks for a signature over something else')
+  }
+  const bytes = await readPrivateFile(key, officerKeyFileBytesMax)
+  const passphrase = await readPassphrase(passphraseFile === undefined ? {} : { passphraseFile }, {
+    isNew: false,
+  })
+  const approval = signApproval(Buffer.from(text), person, openOfficerKey(bytes, passphrase))
+  passphrase.fill(0)
+  const { module, challenge: bound, predecessor, requester, notBefore, expires } = statement
+  const terms = { module, challenge: bound, predecessor, requester, notBefore, expires }
+  return { person, challenge, pin, approvals: { ...terms, approvals: [approval] } }
+}
+
+/** For a command that is one command of the module. @throws ClientError APPROVAL_INVALID */
+export async function oneSet({ approvals }: ApprovalsOptions) {
+  if (approvals === undefined) return undefined
+  const [first, ...others] = await readApprovals(approvals)
+  if (others.length === 0) return first
+  throw clientError('APPROVAL_INVALID', 'these approvals are for something else')
+}
+
+/** What stands in the file is checked by the server. @throws ClientError FILE_NOT_READABLE */
+export async function readChange(file: string): Promise<DomainChange> {
+  const text = (await readSmallFile(file, changeBytesMax)).toString('utf8')
+  try {
+    return JSON.parse(text) as DomainChange
+  } catch (cause) {
+    throw clientError('FILE_NOT_READABLE', `${file} is not JSON`, { cause })
+  }
+}
+
+function stateText(state: DomainState, hash: string): string {
+  const rules = Object.entries(state.rules).map(([name, rule]) => [
+    name,
+    String(rule.approvals),
+    rule.roles.join(', '),
+    rule.excludeRequester ? 'without the requester' : '',
+  ])
+  const people = state.people.map(({ name, roles, credential, pin }) => [
+    name,
+    roles.join(', '),
+    credential.kind,
+    pin === null ? '' : 'PIN',
+  ])
+  return [
+    fields([
+      ['domain', `${state.domain}${state.development ? ' (DEVELOPMENT)' : ''}`],
+      ['version', `${state.version}, ${time(state.time) ?? ''}, SHA-256 ${hash}`],
+      ['level', state.level],
+      ['epoch', state.epoch],
+      ['members', state.members.length],
+      [
+        'custodians',
+        state.custodians
+          ? `${state.custodians.threshold} of ${state.custodians.names.length}`
+          : undefined,
+      ],
+    ]),
+    table(['PERSON', 'ROLES', 'KEY', ''], people, 'nobody: whoever holds the server decides'),
+    table(['RULE', 'APPROVALS', 'BY', ''], rules, 'no rules: nothing takes approvals'),
+  ].join('\n\n')
 }

@@ -4,9 +4,12 @@ import { isCancel, text } from '@clack/prompts'
 import type { Command } from 'commander'
 import { clientError } from '../../client/errors.ts'
 import type { Key } from '../../client/types.ts'
+import { readApprovals } from '../approvals/request-file.ts'
 import { daysFrom, integer } from '../options.ts'
 import { time, UsageError } from '../output.ts'
 import { action, type Session } from '../session.ts'
+import { writeWhole } from '../small-file.ts'
+import { type ApprovalsOptions, approvalsOption, oneSet } from './domain.ts'
 import { keyArgument, stateText } from './keys.ts'
 
 export function addKeyEndCommands(keys: Command): void {
@@ -45,6 +48,7 @@ export function addKeyEndCommands(keys: Command): void {
     .summary('destroy a key at once and for good')
     .argument(...keyArgument)
     .option('--confirm <name>', "the key's exact name, instead of being asked for it")
+    .option(...approvalsOption)
     .addHelpText(
       'after',
       `
@@ -55,15 +59,50 @@ Example:
   keyhold keys destroy payments --confirm payments`,
     )
     .action(
-      action<{ confirm?: string }>(async (session, { args: [key = ''], options }) => {
-        const client = await session.connect()
-        const path = { namespace: session.namespace, key }
-        const record = await client.call('getKey', { path })
-        const confirm = options.confirm ?? (await askForName(session, record))
-        const ifMatch = `"${record.etag}"`
-        const destroyed = await client.call('destroyKey', { path, body: { confirm }, ifMatch })
-        session.output.result(destroyed, stateText(destroyed))
-      }),
+      action<ApprovalsOptions & { confirm?: string }>(
+        async (session, { args: [key = ''], options }) => {
+          const client = await session.connect()
+          const path = { namespace: session.namespace, key }
+          const record = await client.call('getKey', { path })
+          const confirm = options.confirm ?? (await askForName(session, record))
+          const ifMatch = `"${record.etag}"`
+          const approvals = options.approvals && (await readApprovals(options.approvals))
+          const body = { confirm, approvals }
+          const destroyed = await client.call('destroyKey', { path, body, ifMatch })
+          session.output.result(destroyed, stateText(destroyed))
+        },
+      ),
+    )
+}
+
+/** `keyhold keys wrap`: the one way for a key to leave, encrypted. */
+export function addWrapCommand(keys: Command): void {
+  keys
+    .command('wrap')
+    .summary('let an exportable key out, encrypted under another')
+    .argument('<key>', 'the key that wraps, by id, name or alias')
+    .argument('<target>', 'the key that is let out')
+    .requiredOption('--output <file>', 'the wrapped key')
+    .option(...approvalsOption)
+    .addHelpText(
+      'after',
+      '\nExample:\n  keyhold keys wrap transport payments --output payments.wrapped',
+    )
+    .action(
+      action<ApprovalsOptions & { output: string }>(
+        async ({ connect, namespace, output }, { args: [key = '', target = ''], options }) => {
+          const approvals = await oneSet(options)
+          const path = { namespace, key }
+          const client = await connect()
+          const { wrapped, algorithm } = await client.call('wrap', {
+            path,
+            body: { target, approvals },
+          })
+          await writeWhole(options.output, wrapped, {})
+          const result = { file: options.output, bytes: wrapped.length, algorithm }
+          output.result(result, `${options.output}: ${wrapped.length} bytes by ${algorithm}`)
+        },
+      ),
     )
 }
 

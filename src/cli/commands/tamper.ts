@@ -17,7 +17,7 @@ import {
   encodeRequest,
   newRequest,
   readRequest,
-} from '../approvals/request-file.ts'
+} from '../approvals/acknowledgement-file.ts'
 import { fields, UsageError } from '../output.ts'
 import { action, type Session } from '../session.ts'
 import { writeWhole } from '../small-file.ts'

@@ -1,0 +1,63 @@
+/** A statement in plain words, made from nothing but the statement: what a person reads before signing. */
+
+import { dim, time } from '../output.ts'
+import type { Statement } from './request-file.ts'
+
+type Arguments = Statement['arguments']
+
+const headlines: Readonly<Record<string, (args: Arguments) => string>> = {
+  destroyKey: (args) => `Destroy ${keyText(args)} for good.`,
+  wrapKey: (args) => `Let ${keyText(args.target)} out, encrypted under ${keyText(args)}.`,
+  sign: (args) => `Sign with ${keyText(args)}.`,
+  decrypt: (args) => `Decrypt with ${keyText(args)}.`,
+  addSeal: (args) => `Make a further way to unlock the domain: a ${String(args.seal)}.`,
+  changeDomain: (args) => `Change the domain: ${Object.keys(args.change ?? {}).join(', ')}.`,
+  acknowledgeTamper: () => 'Let a module work again that tampering has stopped.',
+  zeroise: (args) => `Zeroise the module: overwrite all of its secrets. Reason: ${args.reason}.`,
+  setPin: (args) => `Set the PIN of ${String(args.person)}.`,
+  login: (args) => `Log in ${String(args.person)}.`,
+  resetLogin: (args) => `Forget the failed logins of ${String(args.person)}.`,
+}
+
+/** One line that says what would happen, and then every member of the statement. */
+export function statementInWords(statement: Statement): string {
+  const { command, arguments: args, parts, domain, module, challenge, predecessor } = statement
+  const headline = headlines[command]?.(args) ?? `Run the command ${command}.`
+  const rows: [string, string][] = [
+    ['command', command],
+    ...Object.entries(args).map(([name, value]): [string, string] => [name, valueText(value)]),
+    ...Object.entries(parts).map(([name, value]): [string, string] => [
+      `SHA-256 of ${name}`,
+      value,
+    ]),
+    ['domain', domain],
+    ['module', module === 'any' ? 'any of the domain' : module],
+    challenge === '' ? ['domain state before', predecessor] : ['challenge', challenge],
+    ['asked for by', statement.requester],
+    ['good from', time(statement.notBefore) ?? '1970'],
+    ['good until', time(statement.expires) ?? '1970'],
+  ]
+  const width = Math.max(...rows.map(([name]) => name.length))
+  const lines = rows.map(
+    ([name, value]) =>
+      `  ${dim(name.padEnd(width), process.stdout)}  ${value.replaceAll('\n', `\n${' '.repeat(width + 4)}`)}`,
+  )
+  return [printable(headline), ...lines].join('\n')
+}
+
+function keyText(value: unknown): string {
+  const { key, version } = (value ?? {}) as { readonly key?: unknown; readonly version?: unknown }
+  return `version ${String(version)} of the key ${String(key)}`
+}
+
+function valueText(value: unknown): string {
+  return printable(typeof value === 'string' ? value : JSON.stringify(value, undefined, 1))
+}
+
+/** Nothing in a file moves a cursor or hides a letter. */
+function printable(text: string): string {
+  return text.replaceAll(
+    /[^\P{C}\n]/gu,
+    (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
+  )
+}

@@ -1,0 +1,192 @@
+/**
+ * `keyhold approval …`: ask for approvals, read what they are for, sign it. Only asking needs a server; who
+ * signs needs the request and a key, and sees all that the signature is over.
+ */
+
+import { createHash } from 'node:crypto'
+import { confirm, isCancel } from '@clack/prompts'
+import type { Command } from 'commander'
+import type { Client } from '../../client/client.ts'
+import { clientError } from '../../client/errors.ts'
+import { signApproval } from '../../hsm/contract/approval.ts'
+import { officerKeyFileBytesMax, openOfficerKey } from '../../hsm/contract/officer-key.ts'
+import {
+  parseStatement,
+  readRequest,
+  type Statement,
+  writeRequest,
+} from '../approvals/request-file.ts'
+import { statementInWords } from '../approvals/words.ts'
+import { integer, pair } from '../options.ts'
+import { UsageError } from '../output.ts'
+import { type PassphraseOptions, passphraseFileOption, readPassphrase } from '../passphrase.ts'
+import { action, type Session } from '../session.ts'
+import { readPrivateFile, readSmallFile } from '../small-file.ts'
+import { readChange } from './domain.ts'
+
+interface RequestOptions {
+  readonly requester: string
+  readonly output: string
+  readonly minutes?: number
+}
+
+interface SignOptions extends PassphraseOptions {
+  readonly as: string
+  readonly key: string
+  readonly part?: Readonly<Record<string, string>>
+  readonly yes?: boolean
+}
+
+/** What the server is asked for: the statements of one thing that people are to approve. */
+type Ask = (
+  client: Client,
+  who: { readonly requester: string; readonly validSeconds?: number | undefined },
+  args: readonly string[],
+  session: Session,
+) => Promise<{ readonly statements: readonly string[] }>
+
+const partBytesMax = 64 * 1024 * 1024
+
+export function addApprovalCommands(program: Command): void {
+  const approval = program
+    .command('approval')
+    .summary('ask for approvals, read what they are for, sign')
+  addRequestCommands(approval)
+  approval
+    .command('show <request>')
+    .summary('what a request is for, and who has signed it')
+    .action(
+      action(async ({ output }, { args: [file = ''] }) => {
+        const { statements, approvals } = await readRequest(file)
+        const shown = statements.map((text, index) => {
+          const signed = (approvals[index] ?? []).map(({ person }) => person)
+          return { ...parseStatement(text), signed }
+        })
+        const text = shown.map(
+          (one) => `${statementInWords(one)}\nSigned by: ${one.signed.join(', ') || 'nobody yet'}`,
+        )
+        output.result(shown, text.join('\n\n'))
+      }),
+    )
+  approval
+    .command('sign <request>')
+    .summary('read it, and sign it with your key')
+    .requiredOption('--as <name>', 'your name in the domain')
+    .requiredOption('--key <file>', 'your private key: keyhold officer key')
+    .option('--part <name=file>', 'must be this file: its digest is compared', pair)
+    .option('--yes', 'sign without being asked')
+    .option(...passphraseFileOption)
+    .description(
+      'Shows in plain words everything that the signature is over, asks, and adds your signature to the ' +
+        'request. Nothing else that stands in the file is believed.',
+    )
+    .addHelpText(
+      'after',
+      '\nExample:\n  keyhold approval sign destroy.json --as anna --key anna.key',
+    )
+    .action(action<SignOptions>(signRequest))
+}
+
+function addRequestCommands(approval: Command): void {
+  const request = approval.command('request').summary('ask for what people are to sign')
+  const add = (usage: string, summary: string, ask: Ask) =>
+    request
+      .command(usage)
+      .summary(summary)
+      .requiredOption('--requester <name>', 'who asks: your name in the domain')
+      .requiredOption('--output <file>', 'the request, for everybody who signs')
+      .option('--minutes <number>', 'how long approvals are good', integer(1, 10_000), 60)
+      .action(
+        action<RequestOptions>(async (session, { args, options }) => {
+          const client = await session.connect()
+          const { requester, minutes = 60, output } = options
+          const who = { requester, validSeconds: minutes * 60 }
+          const { statements } = await ask(client, who, args, session)
+          const made = { statements, approvals: statements.map(() => []) }
+          await writeRequest(output, made, {})
+          const words = statements.map((text) => statementInWords(parseStatement(text)))
+          session.output.result({ file: output, statements }, words.join('\n\n'))
+        }),
+      )
+  add('destroy <key>', 'to destroy a key', (client, body, [key = ''], { namespace }) =>
+    client.call('destroyStatement', { path: { namespace, key }, body }),
+  )
+  add(
+    'wrap <key> <target>',
+    'to let the target out under the key',
+    (client, who, [key = '', target = ''], { namespace }) =>
+      client.call('wrapStatement', {
+        path: { namespace, key },
+        body: { ...who, request: { target } },
+      }),
+  )
+  add(
+    'change <file>',
+    'to change the domain: JSON as for domain change',
+    async (client, who, [file = '']) =>
+      client.call('domainStatement', {
+        body: { ...who, command: 'changeDomain', arguments: { change: await readChange(file) } },
+      }),
+  )
+  add('acknowledge-tamper', 'to let a stopped module work again', (client, who) =>
+    client.call('domainStatement', {
+      body: { ...who, command: 'acknowledgeTamper', arguments: {} },
+    }),
+  )
+  add(
+    'zeroise <reason>',
+    'to end a module and overwrite its secrets',
+    (client, who, [reason = '']) =>
+      client.call('domainStatement', {
+        body: { ...who, command: 'zeroise', arguments: { reason } },
+      }),
+  )
+}
+
+async function signRequest(
+  { output, signal }: Session,
+  {
+    args: [file = ''],
+    options,
+  }: { readonly args: readonly string[]; readonly options: SignOptions },
+): Promise<void> {
+  const request = await readRequest(file)
+  const statements = request.statements.map(parseStatement)
+  for (const statement of statements) output.note(`${statementInWords(statement)}\n`)
+  await compareParts(statements, options.part ?? {})
+  if (!options.yes) await askToSign(signal)
+  const bytes = await readPrivateFile(options.key, officerKeyFileBytesMax)
+  const passphrase = await readPassphrase(options, { isNew: false })
+  const key = openOfficerKey(bytes, passphrase)
+  passphrase.fill(0)
+  const approvals = request.statements.map((text, index) => {
+    const others = (request.approvals[index] ?? []).filter(({ person }) => person !== options.as)
+    return [...others, signApproval(Buffer.from(text), options.as, key)]
+  })
+  await writeRequest(file, { ...request, approvals }, { force: true })
+  const signed = approvals[0]?.map(({ person }) => person) ?? []
+  output.result({ file, signed }, `signed by ${signed.join(', ')}: ${file}`)
+}
+
+/** @throws ClientError APPROVAL_INVALID */
+async function compareParts(
+  statements: readonly Statement[],
+  files: Readonly<Record<string, string>>,
+): Promise<void> {
+  for (const [name, file] of Object.entries(files)) {
+    const digest = createHash('sha256')
+      .update(await readSmallFile(file, partBytesMax))
+      .digest('hex')
+    if (statements.every(({ parts }) => parts[name] === digest)) continue
+    throw clientError('APPROVAL_INVALID', `the part ${name} is not ${file}`)
+  }
+}
+
+async function askToSign(signal: AbortSignal): Promise<void> {
+  if (!process.stdin.isTTY || !process.stderr.isTTY) {
+    throw new UsageError('nobody can be asked here; add --yes')
+  }
+  const message = 'Sign this?'
+  const answer = await confirm({ message, initialValue: false, output: process.stderr, signal })
+  if (answer !== true || isCancel(answer)) throw clientError('INTERRUPTED', 'nothing was signed')
+}

@@ -1,0 +1,188 @@
+/** `keyhold domain …`: the keys that all keys of the domain hang from, renewed while they are in use. */
+
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { isCancel, text } from '@clack/prompts'
+import type { Command } from 'commander'
+import type { Client, RequestOf } from '../../client/client.ts'
+import { clientError } from '../../client/errors.ts'
+import { OutputFile } from '../../client/files/output.ts'
+import type { Rotation } from '../../client/types.ts'
+import { decodeList } from '../../hsm/contract/share.ts'
+import { sealToTransportKey } from '../../hsm/contract/transport.ts'
+import { fields, time, UsageError } from '../output.ts'
+import { type PassphraseOptions, passphraseFileOption, readPassphrase } from '../passphrase.ts'
+import { progressBar } from '../progress.ts'
+import { action, type Session } from '../session.ts'
+
+const pollMs = 200
+/** Keys below which no bar is worth its flicker. */
+const worthShowing = 1_000
+
+export function addEpochCommands(domain: Command): void {
+  domain
+    .command('rotate-kek')
+    .summary('a new key-encryption key; every key is re-wrapped while it is in use')
+    .option('--no-wait', 'begin it, and do not wait for its end')
+    .addHelpText(
+      'after',
+      `
+Routine (SP 800-57): the domain root key and the seals stay. What goes on goes on after a restart of
+the server too; see it with: keyhold domain rotation
+
+Example:
+  keyhold domain rotate-kek`,
+    )
+    .action(
+      action<{ wait: boolean }>(async (session, { options: { wait } }) => {
+        const client = await session.connect()
+        const begun = await client.call('rotateKek', { body: {} })
+        show(session, wait ? await ended(session, client, begun) : begun)
+      }),
+    )
+  domain
+    .command('shred')
+    .summary('a new epoch: new root key, seal and KEK; copies and backups of before open no more')
+    .option('--confirm <domain>', 'the id of the domain, instead of being asked for it')
+    .option('--custodians <file>', 'who gets shares of the new root: JSON, with their public keys')
+    .option('--shares <folder>', 'where the new shares go')
+    .option(...passphraseFileOption)
+    .option('--no-wait', 'begin it, and do not wait for its end')
+    .addHelpText(
+      'after',
+      `
+Every key is re-wrapped while it is in use. Afterwards nothing that was backed up before opens without the
+seals and shares of then: the certificate names those that are not proved destroyed. Seal the domain with a
+passphrase that was never used for it, and give it to the server too, for its next start.
+
+Example:
+  keyhold domain shred --passphrase-file new-passphrase`,
+    )
+    .action(action<ShredOptions>(shred))
+  domain
+    .command('rotation')
+    .summary('how far the last rotation is')
+    .action(
+      action(async (session) => {
+        const { rotation } = await (await session.connect()).call('getRotation', {})
+        if (rotation) show(session, rotation)
+        else session.output.result({}, 'the key-encryption key was never rotated')
+      }),
+    )
+}
+
+type Custodians = RequestOf<'shredEpoch'>['body']['custodians']
+
+interface ShredOptions extends PassphraseOptions {
+  readonly confirm?: string
+  readonly custodians?: string
+  readonly shares?: string
+  readonly wait: boolean
+}
+
+async function shred(
+  session: Session,
+  { options }: { readonly options: ShredOptions },
+): Promise<void> {
+  const client = await session.connect()
+  const status = await client.call('getStatus', {})
+  const { domainId, epoch } = status.module
+  const { custodians: file, shares: folder } = options
+  if ((file === undefined) !== (folder === undefined)) {
+    throw new UsageError('--custodians and --shares come together')
+  }
+  const custodians = file === undefined ? undefined : await readCustodians(file)
+  const confirm = options.confirm ?? (await askForDomain(session, domainId, epoch))
+  const sealed = status.development ? undefined : await newSeal(client, options)
+  const { rotation, shares } = await client.call('shredEpoch', {
+    body: { confirm, ...(sealed ? { sealed } : {}), ...(custodians ? { custodians } : {}) },
+  })
+  if (shares && folder !== undefined) await writeShares(folder, shares)
+  if (sealed) session.output.note('From its next start on, the server needs the new passphrase.')
+  show(session, options.wait ? await ended(session, client, rotation) : rotation)
+}
+
+async function newSeal(client: Client, options: PassphraseOptions): Promise<Uint8Array> {
+  const passphrase = await readPassphrase(options, { what: 'New passphrase', isNew: true })
+  try {
+    const { publicKey } = await client.call('getTransportKey', {})
+    return sealToTransportKey(publicKey, 'seal secret', passphrase)
+  } finally {
+    passphrase.fill(0)
+  }
+}
+
+/** {"threshold": 2, "people": [{"name", "kind": "key", "publicKey"}, …]}; the module checks it. */
+async function readCustodians(file: string): Promise<Custodians> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8'))
+  } catch (cause) {
+    throw clientError('FILE_INVALID', `${file} does not say who the custodians are`, { cause })
+  }
+}
+
+async function writeShares(folder: string, shares: Uint8Array): Promise<void> {
+  for (const [index, share] of decodeList(shares).entries()) {
+    await using file = await OutputFile.create(path.join(folder, `share-${index + 1}`))
+    await file.write(share)
+    await file.commit()
+  }
+}
+
+/** @throws UsageError where nobody can be asked */
+async function askForDomain(
+  { output, signal }: Session,
+  domainId: string,
+  epoch: number,
+): Promise<string> {
+  if (!process.stdin.isTTY || !process.stderr.isTTY) {
+    throw new UsageError(`nobody can be asked here; add --confirm ${domainId}`)
+  }
+  output.note(`This shreds epoch ${epoch} of the domain ${domainId}.`)
+  output.note(
+    'No backup that was taken before opens any more without the seals and shares of then.',
+  )
+  const message = 'Type the id of the domain to shred the epoch'
+  const answer = await text({ message, output: process.stderr, signal })
+  if (isCancel(answer)) throw clientError('INTERRUPTED', 'nothing was shredded')
+  return answer
+}
+
+/** @throws ClientError INTERRUPTED: it goes on without us */
+async function ended(
+  { output, signal }: Session,
+  client: Client,
+  begun: Rotation,
+): Promise<Rotation> {
+  using bar = progressBar('keys re-wrapped', output.json, worthShowing)
+  for (let rotation = begun; ; ) {
+    if (rotation.phase === 'done' || rotation.phase === 'retire') return rotation
+    bar.report(rotation.total - rotation.left, rotation.total)
+    if (rotation.failed.length > 0) {
+      output.note('Not every key could be re-wrapped; the key-encryption key before stays.')
+      return rotation
+    }
+    if (signal.aborted) throw clientError('INTERRUPTED', 'it goes on in the server')
+    await sleep(pollMs)
+    rotation = (await client.call('getRotation', {})).rotation ?? begun
+  }
+}
+
+function show({ output }: Session, rotation: Rotation): void {
+  const { phase, epoch, kek, total, left, started, ended: end, failed } = rotation
+  output.result(
+    rotation,
+    fields([
+      ['KEK', `${kek} of epoch ${epoch}`],
+      ['keys', `${total - left} of ${total} re-wrapped`],
+      ['phase', phase],
+      ['started', time(started)],
+      ['ended', end === 0 ? '' : time(end)],
+      ...failed.map(
+        ({ key, version, code }) =>
+          ['not re-wrapped', `${key} version ${version}: ${code}`] as const,
+      ),
+    ]),
+  )
+}

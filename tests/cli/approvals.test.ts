@@ -1,0 +1,175 @@
+/**
+ * People with keys of their own approve what a server does, each on the command line: two of three let a
+ * key out and destroy one, and a lone officer cannot.
+ */
+
+import assert from 'node:assert/strict'
+import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { after, before, suite, test } from 'node:test'
+import { exitCodes } from '../../src/cli/exit-codes.ts'
+import { openOfficerKey } from '../../src/hsm/contract/officer-key.ts'
+import { flipBit } from '../hsm/flip-bit.ts'
+import { TestServer } from '../server.ts'
+import { Desk } from './keyhold.ts'
+
+const about = ['--owner', 'test', '--purpose', 'approvals']
+const two = { approvals: 2, roles: ['officer'], excludeRequester: false }
+const kinds = { anna: 'ed25519', ben: 'p-256', carl: 'ml-dsa-65' }
+const passphrase = 'correct horse battery'
+
+suite('approvals on the command line', { timeout: 240_000 }, () => {
+  let server: TestServer
+  let desk: Desk
+
+  const secretFile = (name: string, text: string) => {
+    writeFileSync(desk.file(name), `${text}\n`)
+    chmodSync(desk.file(name), 0o600)
+  }
+  const sign = (request: string, person: string, ...more: string[]) =>
+    desk.ok([
+      ...['approval', 'sign', request, '--as', person, '--key', `${person}.key`, '--yes'],
+      ...['--passphrase-file', 'passphrase', ...more],
+    ])
+  const request = (what: readonly string[], output: string) =>
+    desk.ok(['approval', 'request', ...what, '--requester', 'anna', '--output', output])
+
+  /** Once, with --json: both forms of refusals are tried in commands.test.ts. */
+  const refuses = async (args: readonly string[], exitCode: number, errorCode: string) => {
+    const { code, stdout, stderr } = await desk.run(['--json', ...args])
+    assert.equal(code, exitCode, `${stdout}${stderr}`)
+    assert.equal(JSON.parse(stderr.trim().split('\n').at(-1) ?? '').error.code, errorCode)
+  }
+
+  before(async () => {
+    server = await TestServer.start()
+    desk = new Desk(server)
+    secretFile('passphrase', passphrase)
+    const people: object[] = []
+    for (const [name, kind] of Object.entries(kinds)) {
+      const made = await desk.json([
+        ...['officer', 'key', `${name}.key`, '--kind', kind, '--passphrase-file', 'passphrase'],
+      ])
+      people.push({ name, roles: ['officer'], credential: made.credential })
+    }
+    const rules = { officers: two, rules: two, export: two, destroy: two, tamper: two }
+    writeFileSync(desk.file('people.json'), JSON.stringify({ people, rules }))
+    await desk.ok(['domain', 'change', 'people.json'])
+  })
+  after(async () => {
+    desk?.[Symbol.dispose]()
+    await server?.[Symbol.asyncDispose]()
+  })
+
+  test('an officer key is for its owner, under a passphrase, and every bit of it counts', async () => {
+    assert.equal(statSync(desk.file('anna.key')).mode & 0o777, 0o600)
+    const file = readFileSync(desk.file('anna.key'))
+    assert.equal(openOfficerKey(file, Buffer.from(passphrase)).asymmetricKeyType, 'ed25519')
+    for (const wrong of [
+      file.subarray(0, -1),
+      flipBit(file, 47),
+      flipBit(file, 150),
+      flipBit(file, 500),
+    ]) {
+      const open = () => openOfficerKey(wrong, Buffer.from(passphrase))
+      assert.throws(open, { code: 'CIPHERTEXT_INVALID' })
+    }
+    assert.throws(() => openOfficerKey(file, Buffer.from('wrong')), { code: 'CIPHERTEXT_INVALID' })
+    const again = ['officer', 'key', 'anna.key', '--passphrase-file', 'passphrase']
+    await refuses(again, exitCodes.cannotCreate, 'FILE_EXISTS')
+  })
+
+  test('domain show: people and rules', async () => {
+    const { stdout } = await desk.ok(['domain', 'show'])
+    assert.match(stdout, /^anna +officer +ed25519$/m)
+    assert.match(stdout, /^carl +officer +ml-dsa-65$/m)
+    assert.match(stdout, /^export +2 +officer$/m)
+    const { state } = await desk.json(['domain', 'show'])
+    assert.equal((state as { version: number }).version, 2)
+  })
+
+  test('an export that a lone officer cannot do', async () => {
+    await desk.ok(['keys', 'create', 'outer', '--use', 'wrap,unwrap', ...about])
+    await desk.ok(['keys', 'create', 'inner', '--exportable', ...about])
+    const wrap = (...more: string[]) => [
+      'keys',
+      'wrap',
+      'outer',
+      'inner',
+      '--output',
+      'out',
+      ...more,
+    ]
+    await refuses(wrap(), exitCodes.refused, 'APPROVALS_MISSING')
+    await request(['wrap', 'outer', 'inner'], 'wrap.json')
+    const unsigned = wrap('--approvals', 'wrap.json')
+    await refuses(unsigned, exitCodes.notValid, 'APPROVAL_INVALID')
+    const signed = await sign('wrap.json', 'anna')
+    assert.match(signed.stderr, /^Let version 1 of the key key_[0-9a-f]{32} out, encrypted under/m)
+    await refuses(wrap('--approvals', 'wrap.json'), exitCodes.refused, 'APPROVALS_MISSING')
+    await sign('wrap.json', 'carl')
+    const { stdout } = await desk.ok(['approval', 'show', 'wrap.json'])
+    assert.match(stdout, /^Signed by: anna, carl$/m)
+    await desk.ok(wrap('--approvals', 'wrap.json'))
+    assert.equal(readFileSync(desk.file('out')).length > 32, true)
+    const other = ['keys', 'wrap', 'outer', 'inner', '--output', 'two', '--approvals', 'wrap.json']
+    await refuses(other, exitCodes.refused, 'CHALLENGE_INVALID')
+  })
+
+  test('a destruction, signed in copies of the request that come together', async () => {
+    await desk.ok(['keys', 'create', 'old', ...about])
+    await desk.ok(['keys', 'rotate', 'old'])
+    await request(['destroy', 'old'], 'a.json')
+    writeFileSync(desk.file('b.json'), readFileSync(desk.file('a.json')))
+    await sign('a.json', 'anna')
+    await sign('b.json', 'ben')
+    const destroy = ['keys', 'destroy', 'old', '--confirm', 'old', '--approvals']
+    await refuses([...destroy, 'a.json'], exitCodes.refused, 'APPROVALS_MISSING')
+    const { stdout } = await desk.ok([...destroy, 'a.json', 'b.json'])
+    assert.match(stdout, /destroyed/)
+  })
+
+  test('what was changed in a request is seen, by whoever signs or by the module', async () => {
+    await request(['zeroise', 'end of life'], 'z.json')
+    const text = readFileSync(desk.file('z.json'), 'utf8')
+    const lie = text.replace('end of life', 'a test, harmless')
+    writeFileSync(desk.file('lie.json'), lie)
+    const { stderr } = await sign('lie.json', 'anna')
+    assert.match(stderr, /Zeroise the module.*Reason: a test, harmless/)
+    await sign('lie.json', 'ben')
+    const { state } = await desk.json(['domain', 'show'])
+    const { domain } = state as { domain: string }
+    const zeroise = ['domain', 'zeroise', 'end of life', '--confirm', domain]
+    const lied = [...zeroise, '--approvals', 'lie.json']
+    await refuses(lied, exitCodes.notValid, 'APPROVAL_INVALID')
+    const part = ['approval', 'sign', 'z.json', '--as', 'anna', '--key', 'anna.key', '--yes']
+    const compared = [...part, '--part', 'pin=z.json', '--passphrase-file', 'passphrase']
+    await refuses(compared, exitCodes.notValid, 'APPROVAL_INVALID')
+  })
+
+  test('nobody signs without being asked, or with a key that others can read', async () => {
+    await request(['acknowledge-tamper'], 'ack.json')
+    const asked = ['approval', 'sign', 'ack.json', '--as', 'anna', '--key', 'anna.key']
+    await refuses([...asked, '--passphrase-file', 'passphrase'], exitCodes.usage, 'USAGE')
+    writeFileSync(desk.file('open.key'), readFileSync(desk.file('anna.key')), { mode: 0o644 })
+    const open = ['approval', 'sign', 'ack.json', '--as', 'anna', '--key', 'open.key', '--yes']
+    const code = 'FILE_NOT_READABLE'
+    await refuses([...open, '--passphrase-file', 'passphrase'], exitCodes.noInput, code)
+    const acknowledge = ['domain', 'acknowledge-tamper']
+    await refuses(acknowledge, exitCodes.refused, 'MODULE_STATE_INVALID')
+  })
+
+  test('PIN and login', async () => {
+    secretFile('pin', '19283746')
+    secretFile('wrong', '11111111')
+    const own = ['--key', 'anna.key', '--passphrase-file', 'passphrase']
+    const pin = ['domain', 'pin', 'anna', '--pin-file', 'pin']
+    await refuses(pin, exitCodes.refused, 'APPROVALS_MISSING')
+    const { stderr } = await desk.ok([...pin, ...own])
+    assert.match(stderr, /^Set the PIN of anna\.$/m)
+    const login = (file: string) => ['domain', 'login', 'anna', '--pin-file', file]
+    await refuses(login('wrong'), exitCodes.refused, 'LOGIN_FAILED')
+    const { expires } = await desk.json([...login('pin'), ...own])
+    assert(Number(expires) > Date.now())
+    await refuses(['domain', 'reset-login', 'anna'], exitCodes.refused, 'APPROVALS_MISSING')
+  })
+})
