@@ -171,3 +171,21 @@ suite('the domain', () => {
     assertProblem(acknowledge, 503, 'MODULE_STATE_INVALID')
   })
 })
+
+suite('tampering', () => {
+  test('a canary key that is used stops the module, and two officers let it work again', async () => {
+    const key = await there.makeKey({ type: 'P-256' }, ['sign'])
+    const canary = await there.makeKey({ type: 'P-256', canary: true }, ['sign'])
+    const data = base64('bait')
+    assertProblem(await there.use(canary, 'sign', { data }), 503, 'MODULE_TAMPERED')
+    assertProblem(await there.use(key, 'sign', { data }), 503, 'MODULE_TAMPERED')
+    const path = '/v1/domain/tamper/acknowledgement'
+    assertProblem(await there.server.call('POST', path, {}), 403, 'APPROVALS_MISSING')
+    const alone = await domainApprovals('acknowledgeTamper', {}, ben)
+    const refused = await there.server.call('POST', path, { approvals: alone })
+    assertProblem(refused, 403, 'APPROVALS_MISSING')
+    const approvals = await domainApprovals('acknowledgeTamper', {}, anna, ben)
+    assert.equal((await there.server.call('POST', path, { approvals })).status, 204)
+    assert.equal((await there.use(key, 'sign', { data })).status, 200)
+  })
+})
