@@ -115,6 +115,24 @@ suite('approvals on the command line', { timeout: 240_000 }, () => {
     await refuses(other, exitCodes.refused, 'CHALLENGE_INVALID')
   })
 
+  test('a signature that has to be approved, over the file that was read', async () => {
+    writeFileSync(desk.file('contract'), 'Pay 100 to Ada.')
+    writeFileSync(desk.file('other'), 'Pay 900 to Ada.')
+    const key = ['keys', 'create', 'signer', '--type', 'P-256', '--approvals', '1', ...about]
+    await desk.ok(key)
+    const sign1 = (file: string, ...more: string[]) => ['sign', file, '--key', 'signer', ...more]
+    await refuses(sign1('contract'), exitCodes.refused, 'APPROVALS_MISSING')
+    await request(['sign', 'signer', 'contract'], 's.json')
+    const wrong = ['approval', 'sign', 's.json', '--as', 'ben', '--key', 'ben.key', '--yes']
+    const compared = [...wrong, '--passphrase-file', 'passphrase', '--part', 'data=other']
+    await refuses(compared, exitCodes.notValid, 'APPROVAL_INVALID')
+    await sign('s.json', 'ben', '--part', 'data=contract')
+    const approvals = ['--approvals', 's.json']
+    await refuses(sign1('other', ...approvals), exitCodes.notValid, 'APPROVAL_INVALID')
+    await desk.ok(sign1('contract', ...approvals))
+    assert(readFileSync(desk.file('contract.sig')).length > 64)
+  })
+
   test('a destruction, signed in copies of the request that come together', async () => {
     await desk.ok(['keys', 'create', 'old', ...about])
     await desk.ok(['keys', 'rotate', 'old'])

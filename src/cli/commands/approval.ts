@@ -3,11 +3,12 @@
  * signs needs the request and a key, and sees all that the signature is over.
  */
 
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { confirm, isCancel } from '@clack/prompts'
 import type { Command } from 'commander'
 import type { Client } from '../../client/client.ts'
 import { clientError } from '../../client/errors.ts'
+import { signStatements } from '../../client/files/sign.ts'
 import { signApproval } from '../../hsm/contract/approval.ts'
 import { officerKeyFileBytesMax, openOfficerKey } from '../../hsm/contract/officer-key.ts'
 import {
@@ -45,6 +46,7 @@ type Ask = (
   session: Session,
 ) => Promise<{ readonly statements: readonly string[] }>
 
+const digests = ['sha256', 'sha384', 'sha512', 'sha3-256', 'sha3-384', 'sha3-512'] as const
 const partBytesMax = 64 * 1024 * 1024
 
 export function addApprovalCommands(program: Command): void {
@@ -112,6 +114,12 @@ function addRequestCommands(approval: Command): void {
     client.call('destroyStatement', { path: { namespace, key }, body }),
   )
   add(
+    'sign <key> <file>',
+    'to sign a file',
+    (client, who, [key = '', file = ''], { namespace, signal }) =>
+      signStatements(client, { namespace, key, input: file, signal }, who),
+  )
+  add(
     'wrap <key> <target>',
     'to let the target out under the key',
     (client, who, [key = '', target = ''], { namespace }) =>
@@ -174,12 +182,19 @@ async function compareParts(
   files: Readonly<Record<string, string>>,
 ): Promise<void> {
   for (const [name, file] of Object.entries(files)) {
-    const digest = createHash('sha256')
-      .update(await readSmallFile(file, partBytesMax))
-      .digest('hex')
-    if (statements.every(({ parts }) => parts[name] === digest)) continue
+    const bytes = await readSmallFile(file, partBytesMax)
+    if (statements.every((statement) => isPart(statement, name, bytes))) continue
     throw clientError('APPROVAL_INVALID', `the part ${name} is not ${file}`)
   }
+}
+
+/** Where a digest is signed, the part is the digest of the file. */
+function isPart({ arguments: args, parts }: Statement, name: string, bytes: Uint8Array): boolean {
+  if (parts[name] === hash('sha256', bytes, 'hex')) return true
+  return (
+    args.input === 'digest' &&
+    digests.some((digest) => parts[name] === hash('sha256', hash(digest, bytes, 'buffer'), 'hex'))
+  )
 }
 
 async function askToSign(signal: AbortSignal): Promise<void> {

@@ -13,6 +13,7 @@ import { algorithmName, integer, oneOf, pair } from '../options.ts'
 import { styled, UsageError } from '../output.ts'
 import { progressBar } from '../progress.ts'
 import { action, type Session } from '../session.ts'
+import { type ApprovalsOptions, approvalsOption, oneSet } from './domain.ts'
 
 const encryptedSuffix = '.keyhold'
 const signatureSuffix = '.sig'
@@ -50,6 +51,7 @@ function addSignCommand(program: Command): void {
     .description('Hashes the file here, has the digest signed by the module, writes FILE.sig.')
     .option('--output <path>', 'FILE.sig when left out; - for standard output')
     .option('--force', 'replace an output that exists')
+    .option(...approvalsOption)
     .addHelpText(
       'after',
       `
@@ -58,12 +60,13 @@ Examples:
   openssl dgst -sha256 -verify payments.pem -signature report.pdf.sig report.pdf`,
     )
     .action(
-      action<SigningOptions & { output?: string; force?: boolean }>(
+      action<SigningOptions & ApprovalsOptions & { output?: string; force?: boolean }>(
         async (session, { args: [file = ''], options }) => {
           const target = options.output ?? beside(file, signatureSuffix)
           const client = await session.connect()
           using bar = progressBar(`signing ${file}`, session.output.json)
-          const work = { ...signWork(session, file, options), onProgress: bar.report }
+          const approvals = await oneSet(options)
+          const work = { ...signWork(session, file, options), approvals, onProgress: bar.report }
           if (target === standardStream) {
             const made = await signFile(client, work)
             if (session.output.json) return session.output.result(made, '')

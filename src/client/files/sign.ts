@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict'
 import type { Client } from '../client.ts'
 import { ClientError, clientError } from '../errors.ts'
-import type { AlgorithmName } from '../types.ts'
+import type { AlgorithmName, Approvals } from '../types.ts'
 import {
   digestOf,
   messageOf,
@@ -33,6 +33,8 @@ export interface SignWork extends FileOptions {
   /** ML-DSA only: at most 255 bytes. */
   readonly context?: Uint8Array | undefined
   readonly version?: number | undefined
+  /** What people have signed, where the key asks for it. */
+  readonly approvals?: Approvals | undefined
 }
 
 export interface FileSignature {
@@ -66,14 +68,29 @@ type Input =
 
 /** @throws ClientError */
 export async function signFile(client: Client, work: SignWork): Promise<FileSignature> {
+  const { path, body } = await signRequest(client, work)
+  return client.call('sign', { path, body: { ...body, approvals: work.approvals } })
+}
+
+/** What people sign so that the same call signs this file. @throws ClientError */
+export async function signStatements(
+  client: Client,
+  work: SignWork,
+  who: { readonly requester: string; readonly validSeconds?: number | undefined },
+): Promise<{ readonly statements: readonly string[] }> {
+  const { path, body } = await signRequest(client, work)
+  return client.call('signStatement', { path, body: { ...who, request: body } })
+}
+
+async function signRequest(client: Client, work: SignWork) {
   const plan = await planFor(client, work)
   const version = work.version ?? plan.currentVersion
   const [input] = await inputsFor(client, work, plan, [version])
   assert(input)
-  return client.call('sign', {
+  return {
     path: { namespace: work.namespace, key: plan.keyId },
     body: { ...input, ...choices(work, plan), version },
-  })
+  }
 }
 
 /** @throws ClientError when no version could be asked */
