@@ -104,8 +104,10 @@ export class PendingFrame {
 
   /** @throws what is not an HsmError: a bug ends the process */
   refuse(module: Module, index: number, error: unknown): void {
-    if (!(error instanceof HsmError)) throw error
-    const { code, message } = error
+    // What was at work while the secrets were overwritten misses them: that is no bug.
+    const refused = module.tamper.isZeroised && !(error instanceof HsmError) ? zeroised() : error
+    if (!(refused instanceof HsmError)) throw refused
+    const { code, message } = refused
     if (code === 'SECURE_HEAP_FULL') module.keys.makeRoom()
     const header = JSON.stringify({ error: { code, message: message.slice(0, 128) } })
     this.#answer(index, { outcome: code, header, parts: none, changes: none, erase: false })
@@ -175,6 +177,10 @@ export class PendingFrame {
       argumentsDigest: module.leaves.digest(digestedPieces(item)),
     }
   }
+}
+
+function zeroised(): HsmError {
+  return new HsmError('MODULE_TAMPERED', 'the module has zeroised itself')
 }
 
 const none: readonly Uint8Array[] = []

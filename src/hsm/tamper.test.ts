@@ -328,6 +328,23 @@ suite('zeroise', () => {
     assert(header && 'zeroised' in header, 'nothing goes out behind the certificate')
   })
 
+  test('a command that misses its secrets behind the end is no bug', async () => {
+    const caller = await Caller.founded()
+    const seal = (pass: string): Ask => ({
+      command: 'addSeal',
+      arguments: { seal: 'passphrase' },
+      parts: { secret: caller.sealed('seal secret', Buffer.from(pass)) },
+    })
+    // At work on its Argon2id, after which it needs the root key.
+    void caller.ask(seal('correct horse battery'))
+    void caller.ask({ command: 'zeroise', arguments: { reason: '' } })
+    await caller.until(() => caller.isEnded)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    setTimeout(resolve, 1_000)
+    await promise
+    assert('zeroised' in (caller.frames.at(-1)?.header ?? {}))
+  })
+
   test('what was begun or comes in the same breath does not keep it from its end', async () => {
     const caller = await Caller.founded()
     const { reference } = await generate(caller, p256)
