@@ -1,7 +1,7 @@
 /**
- * A request to acknowledge tampering, for a module that has stopped before the REST API is there, as a file that goes from person to person: the command with its arguments and the terms
- * that the module has set, and the signatures so far (docs/formats/approval.md). Each signer's program makes
- * the statement anew from what it shows.
+ * A request to acknowledge tampering as a file that goes from person to person, where the module has stopped
+ * before the REST API is there: the command, the terms that the module has set, and the signatures so far
+ * (docs/formats/approval.md). Each signer's program makes the statement anew from what it shows.
  */
 
 import { createPublicKey, type KeyObject } from 'node:crypto'

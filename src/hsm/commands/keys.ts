@@ -154,7 +154,7 @@ export const raiseFloor = command({
  * at which it is asked, and out of the memory of the module when it is answered: uses that were begun
  * before hold the key until they end. A wrapped key that is brought is looked at for the certificate alone.
  */
-export const destroyKey = command({
+export const destroyKey = command<'destroyKey', KeyReference & { readonly certify: boolean }>({
   name: 'destroyKey',
   states: operational,
   ...underRule('destroy'),
