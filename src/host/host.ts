@@ -258,8 +258,7 @@ export class Host implements AsyncDisposable {
       this.#comeBack()
     }
     await this.#comingBack
-    const { state } = this.#gate
-    if (state !== 'operational' && state !== 'locked') throw this.#gate.unavailable()
+    if (!['operational', 'locked'].includes(this.#gate.state)) throw this.#gate.unavailable()
   }
 
   /** Ends the module and gives the folder back; what arrived is made durable first. */
@@ -297,7 +296,9 @@ export class Host implements AsyncDisposable {
       const fed = this.#locked ? null : await secretFor(session, ready, this.#options)
       if (fed === null) {
         if (!isFounded) throw noSecret()
-        this.#stayLocked(session)
+        session.served = true
+        this.#locked = true
+        this.#gate.close('locked')
         return
       }
       if (isFounded) await openDomain(session, this.#place, hostClaim, fed)
@@ -314,12 +315,6 @@ export class Host implements AsyncDisposable {
   async #turn(session: Session, claim: Claim, request: EpochTurn): Promise<EpochResult> {
     await this.#snapshots.settled()
     return turnEpoch(session, this.#files, claim, request)
-  }
-
-  #stayLocked(session: Session): void {
-    session.served = true
-    this.#locked = true
-    this.#gate.close('locked')
   }
 
   #operational(session: Session): void {
