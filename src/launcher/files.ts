@@ -4,7 +4,7 @@
  */
 
 import { createHash } from 'node:crypto'
-import { constants } from 'node:fs'
+import { constants, type Stats } from 'node:fs'
 import { lstat, open, readdir, realpath } from 'node:fs/promises'
 import path from 'node:path'
 import { LauncherError } from './errors.ts'
@@ -64,25 +64,34 @@ const othersWrite = 0o022
 const sticky = 0o1000
 
 /**
- * That nobody but root and this user can change a file between check and use: not the file, and not one
- * of the folders on the way to it, unless its entries can be replaced by their owners alone (`/tmp`).
- * A file that is not there is the matter of who reads it.
+ * That nobody but root and this user can change a file between check and use: not one of the files, and
+ * none of the folders on the way to them, unless its entries can be replaced by their owners alone
+ * (`/tmp`). A file that is not there is the matter of who reads it.
  * @throws LauncherError FILE_UNSAFE
  */
-export async function assertOursAlone(file: string): Promise<void> {
-  const real = await realpath(file).catch(() => undefined)
-  if (real === undefined) return
-  const user = process.geteuid?.() ?? 0
-  for (let place = real; ; place = path.dirname(place)) {
-    const { uid, mode } = await lstat(place)
-    const isSticky = place !== real && (mode & sticky) !== 0 && uid === 0
-    if ((uid !== 0 && uid !== user) || ((mode & othersWrite) !== 0 && !isSticky)) {
-      throw new LauncherError(
-        'FILE_UNSAFE',
-        `${place} can be changed by others than root (owner ${uid}, mode ` +
-          `${(mode & 0o7777).toString(8)}). Type: chown root ${place}; chmod go-w ${place}`,
-      )
+export async function assertOursAlone(files: Iterable<string>): Promise<void> {
+  const looked = new Set<string>()
+  for (const file of files) {
+    const real = await realpath(file).catch(() => undefined)
+    for (let place = real; place !== undefined && !looked.has(place); place = above(place)) {
+      looked.add(place)
+      assertOurs(place, await lstat(place), place === real)
     }
-    if (place === path.dirname(place)) return
   }
+}
+
+function above(place: string): string | undefined {
+  const folder = path.dirname(place)
+  return folder === place ? undefined : folder
+}
+
+function assertOurs(place: string, { uid, mode }: Stats, isFile: boolean): void {
+  const user = process.geteuid?.() ?? 0
+  const isSticky = !isFile && (mode & sticky) !== 0 && uid === 0
+  if ((uid === 0 || uid === user) && ((mode & othersWrite) === 0 || isSticky)) return
+  throw new LauncherError(
+    'FILE_UNSAFE',
+    `${place} can be changed by others than root (owner ${uid}, mode ` +
+      `${(mode & 0o7777).toString(8)}). Type: chown root ${place}; chmod go-w ${place}`,
+  )
 }

@@ -15,7 +15,7 @@ import { TpmError } from '../host/tpm/errors.ts'
 import { openTpmSeal } from '../host/tpm/seal.ts'
 import { type Configuration, parseConfiguration, usage } from './configuration.ts'
 import { LauncherError } from './errors.ts'
-import { assertOursAlone } from './files.ts'
+import { assertOursAlone, filesIn } from './files.ts'
 import { type FromLauncher, parseToLauncher, type ToLauncher } from './messages.ts'
 import { checkRelease } from './release.ts'
 import { releaseKeys } from './release-keys.ts'
@@ -25,12 +25,15 @@ import { type StartedModule, startModule } from './start-module.ts'
 const exitCodes = { usage: 78, bug: 70, refused: 77 }
 /** Modules that live at the same time: the next one may begin before the last one is reaped. */
 const modulesMax = 2
+/** Starts that were asked for and are not answered. */
+const askedMax = 4
 
 class Launcher {
   readonly #configuration: Configuration
   readonly #host: ChildProcess
   readonly #modules = new Map<number, StartedModule>()
   #starting: Promise<unknown> = Promise.resolve()
+  #asked = 0
 
   constructor(configuration: Configuration) {
     this.#configuration = configuration
@@ -56,9 +59,18 @@ class Launcher {
 
   #take(message: unknown): void {
     const asked = parseToLauncher(message)
-    if (asked === undefined) log('warn', 'the host said what is no question')
-    else if (asked.ask === 'kill') this.#modules.get(asked.number)?.child.kill('SIGKILL')
-    else this.#starting = this.#starting.then(() => this.#start(asked))
+    if (asked?.ask === 'kill') this.#modules.get(asked.number)?.child.kill('SIGKILL')
+    else if (asked === undefined || this.#asked >= askedMax) {
+      log('error', 'the host said what is no question, or too much')
+      this.#host.kill('SIGKILL')
+    } else {
+      this.#asked += 1
+      this.#starting = this.#starting
+        .then(() => this.#start(asked))
+        .finally(() => {
+          this.#asked -= 1
+        })
+    }
   }
 
   /** One after the other. */
@@ -116,8 +128,8 @@ function programs(root: string): Record<Configuration['program'], string> {
 
 /** From the signature to the last file, and that nobody else could change one. @throws LauncherError */
 async function checkInstalled({ root, node }: Configuration) {
-  const launcher = path.join(root, 'src/launcher/main.ts')
-  for (const file of [launcher, ...Object.values(programs(root))]) await assertOursAlone(file)
+  const source = path.join(root, 'src')
+  await assertOursAlone((await filesIn(source)).map((name) => path.join(source, name)))
   return checkRelease({ root, node, keys: releaseKeys, oursAlone: true })
 }
 

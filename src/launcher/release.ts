@@ -64,7 +64,7 @@ export async function checkRelease(options: ReleaseOptions): Promise<CheckedRele
   const code: ModuleCode = { node, folder, extension: '.js', sourceManifest }
   if (options.oursAlone) {
     const files = manifest.files.map((file) => path.join(root, file.path))
-    for (const file of [node, path.join(root, manifestName), ...files]) await assertOursAlone(file)
+    await assertOursAlone([node, path.join(root, manifestName), ...files])
   }
   await Promise.all([
     assertBinary(manifest, node),

@@ -23,6 +23,20 @@ function say(line: object): void {
   process.stdout.write(`${JSON.stringify(line)}\n`)
 }
 
+/** A host that was taken over, and says to the launcher what it must not. */
+const attacks: Readonly<Record<string, () => void>> = {
+  garbage: () => process.send?.({ ask: 'execute', number: 1, file: '/bin/sh' }),
+  text: () => process.send?.('start'),
+  number: () => process.send?.({ ask: 'start', number: '1; id' }),
+  flood: () => {
+    for (let number = 1; number <= 100; number += 1) process.send?.({ ask: 'start', number })
+  },
+}
+if (attacks[folder]) {
+  attacks[folder]()
+  await new Promise((resolve) => setTimeout(resolve, 60_000))
+}
+
 try {
   const host = await openHost({
     folder,

@@ -185,6 +185,15 @@ suite('launcher', () => {
     flipBit(tree.file('release/hsm/domain.js'), 10)
   })
 
+  test('a host that asks for anything else, or for too much, is ended', async () => {
+    const seal = ['--seal=passphrase', `--secret=${tree.secretFile}`]
+    for (const attack of ['garbage', 'text', 'number', 'flood']) {
+      const launched = tree.launchWith(seal, [attack])
+      assert.equal(await launched.ended, 70, attack)
+      assert.match(launched.errors, /no question, or too much/, attack)
+    }
+  })
+
   test('by the TPM: the launcher alone asks it; when it refuses, the module waits for people', async () => {
     await using tpm = await SoftwareTpm.start()
     const place = tree.file('tpm')
