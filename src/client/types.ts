@@ -635,7 +635,7 @@ export type ModuleStatus = {
   }
   readonly residentBytes: number
   readonly cpuMicros: number
-  readonly freshness: 'none'
+  readonly freshness: 'none' | 'unconfirmed' | 'tpm counter'
   readonly version: string
   readonly node: string
 }

@@ -29,6 +29,12 @@ export class Gate {
     return this.#door
   }
 
+  /** @throws HostError when there is none */
+  get openDoor(): DoorClient {
+    if (this.#door) return this.#door
+    throw this.unavailable()
+  }
+
   get state(): HostState {
     return this.#state
   }

@@ -7,9 +7,11 @@
 
 import path from 'node:path'
 import type { Call, Claim, CommandName, Outcome } from '../hsm/contract/commands.ts'
+import { comeBack } from './come-back.ts'
 import { DataFolder } from './data-folder.ts'
-import { explained, type HostError, isHostError, messageOf, noSecret, notLocked } from './errors.ts'
+import { explained, type HostError, messageOf, noSecret, notLocked } from './errors.ts'
 import { EventFile } from './events.ts'
+import { HostFreshness } from './freshness.ts'
 import { Gate } from './gate.ts'
 import { ModuleFiles } from './module-files.ts'
 import type { ModuleEnd, StartModule } from './module-process.ts'
@@ -46,6 +48,7 @@ export class Host implements AsyncDisposable {
   readonly seals: Seals
   /** What happened to the module's process, for who looks for the cause later. */
   readonly events: EventFile
+  readonly freshness: HostFreshness
   readonly #options: HostOptions
   readonly #folder: DataFolder
   readonly #files: ModuleFiles
@@ -69,8 +72,10 @@ export class Host implements AsyncDisposable {
     this.#files = files
     this.#recordSize = files.record.size
     this.#gate = new Gate(() => files.commit.failure)
-    this.#startModule = options.startModule ?? startOwnModule(options)
+    const door = () => this.#gate.openDoor
+    this.freshness = new HostFreshness({ ...options, folder: folder.path, door })
     this.#snapshots = new Snapshots(options.log)
+    this.#startModule = options.startModule ?? startOwnModule(options)
     this.events = new EventFile(
       path.join(folder.path, 'host.events'),
       () => new Date(),
@@ -80,7 +85,8 @@ export class Host implements AsyncDisposable {
   }
 
   get #place(): Place {
-    return { options: this.#options, folder: this.#folder, files: this.#files }
+    const { freshness } = this
+    return { options: this.#options, folder: this.#folder, files: this.#files, freshness }
   }
 
   /** For openHost. */
@@ -264,11 +270,13 @@ export class Host implements AsyncDisposable {
   /** Ends the module and gives the folder back; what arrived is made durable first. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#gate.state === 'closed') return
+    const isOrderly = this.#gate.state === 'operational'
     this.#gate.close('closed')
     await this.#turning?.catch(() => undefined)
+    if (isOrderly && this.#session) await this.freshness.confirmEnd(this.#session.door)
     await this.#session?.process.stop()
     await this.#comingBack
-    await this.#snapshots.settled()
+    await this.#snapshots.settled
     await this.#files.close()
     await this.events.settled()
     this.#folder[Symbol.dispose]()
@@ -313,7 +321,7 @@ export class Host implements AsyncDisposable {
 
   /** When nothing is under way any more. */
   async #turn(session: Session, claim: Claim, request: EpochTurn): Promise<EpochResult> {
-    await this.#snapshots.settled()
+    await this.#snapshots.settled
     return turnEpoch(session, this.#files, claim, request)
   }
 
@@ -344,35 +352,21 @@ export class Host implements AsyncDisposable {
 
   #comeBack(): void {
     this.#gate.close('restarting')
-    this.#comingBack = this.#tryToComeBack()
-  }
-
-  async #tryToComeBack(): Promise<void> {
-    while (this.#gate.state === 'restarting') {
-      if (this.#restarts.isReached) {
-        this.#giveUp('it ended too often within a minute; see host.events')
-        return
-      }
-      try {
-        await this.#bringUp()
-        return
-      } catch (error) {
-        this.#signal(signalOfRefusal(error))
-        const { failure } = this.#files.commit
-        if (failure) this.#gate.close('storage-failed', failure.message)
-        else if (!isHostError(error, 'MODULE_ENDED', 'STORAGE_FAILED'))
-          this.#giveUp(messageOf(error))
-      }
-    }
+    this.#comingBack = comeBack({
+      gate: this.#gate,
+      restarts: this.#restarts,
+      storageFailure: () => this.#files.commit.failure,
+      bringUp: () => this.#bringUp(),
+      refused: (error) => this.#signal(signalOfRefusal(error)),
+      givenUp: (reason) => this.#givenUp(reason),
+    })
   }
 
   #signal(event: SensorEvent | undefined): void {
     if (event) for (const listener of this.#signalListeners) listener(event)
   }
 
-  #giveUp(reason: string): void {
-    if (this.#gate.state === 'closed') return
-    this.#gate.close('unavailable', reason)
+  #givenUp(reason: string): void {
     this.events.add('module given up', { reason })
     this.#options.log({ level: 'error', message: `the module is not started again: ${reason}` })
   }
@@ -382,7 +376,7 @@ export class Host implements AsyncDisposable {
     const { door } = this.#gate
     if (door === undefined) return
     door.acknowledge(this.#recordSize)
-    this.#snapshots.takeIfDue(door, this.#files.state)
+    this.#snapshots.committed(door, this.#files.state)
   }
 
   #storageFailed(error: HostError): void {

@@ -6,12 +6,14 @@
 import type { Claim } from '../hsm/contract/commands.ts'
 import type { DataFolder, FoundedDomain } from './data-folder.ts'
 import { launcherMissing } from './errors.ts'
+import type { HostFreshness } from './freshness.ts'
 import type { ModuleFiles } from './module-files.ts'
 import type { HostOptions } from './options.ts'
 import type { Session } from './session.ts'
 import {
   type FedSecret,
   foundDomain,
+  hostClaim,
   levelOfDomain,
   type Opening,
   type ReadyModule,
@@ -23,6 +25,7 @@ export interface Place {
   readonly options: HostOptions
   readonly folder: DataFolder
   readonly files: ModuleFiles
+  readonly freshness: HostFreshness
 }
 
 /** What the launcher fed, or the host's own secret; null leaves the module locked. */
@@ -42,7 +45,7 @@ export async function secretFor(
  */
 export async function openDomain(
   session: Session,
-  { options, folder, files }: Place,
+  { options, folder, files, freshness }: Place,
   claim: Claim,
   opening: Opening,
 ): Promise<void> {
@@ -52,7 +55,10 @@ export async function openDomain(
   const levelMax = isLaunched ? undefined : options.unlaunchedLevelMax
   const level = mistake || levelMax === undefined ? 0 : await levelOfDomain(session.door)
   const refusal = mistake ?? (level > (levelMax ?? level) ? launcherMissing(level) : undefined)
-  if (refusal === undefined) return
+  if (refusal === undefined) {
+    await freshness.confirm(session.door)
+    return
+  }
   session.process.kill()
   throw refusal
 }
@@ -60,10 +66,11 @@ export async function openDomain(
 /** Writing the ids into keyhold.json is the last step: before it there is no domain. */
 export async function newDomain(
   session: Session,
-  { options, folder, files }: Place,
+  { options, folder, files, freshness }: Place,
   fed: FedSecret,
 ): Promise<FoundedDomain> {
   const domain = await foundDomain(session.door, files, options.development, fed)
   await folder.commitFounding(domain)
+  if (options.counter && fed.kind === 'tpm') await freshness.pin(hostClaim, undefined, session.door)
   return domain
 }

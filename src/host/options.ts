@@ -8,6 +8,7 @@ import type { SecurityLevel } from '../hsm/contract/domain-state.ts'
 import type { ReleaseOptions } from '../launcher/release.ts'
 import type { DiskCalls } from './append-file.ts'
 import type { StartModule } from './module-process.ts'
+import type { TpmCounterOptions } from './tpm/counter.ts'
 
 export interface HostLogEntry {
   readonly level: 'info' | 'warn' | 'error'
@@ -56,6 +57,8 @@ export interface HostOptions {
   readonly log: (entry: HostLogEntry) => void
   /** How a module is started: by the launcher from security level 3; without, by the host itself. */
   readonly startModule?: StartModule | undefined
+  /** The machine's TPM, for freshness: a domain that is founded by a TPM seal pins its counter. */
+  readonly counter?: TpmCounterOptions | undefined
   /** Highest security level that a module serves which the host started itself; any without. */
   readonly unlaunchedLevelMax?: SecurityLevel | undefined
   /** What the host checks before it starts a module itself; without, it starts what is there. */

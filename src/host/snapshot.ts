@@ -10,7 +10,7 @@ import type { HostLogEntry } from './options.ts'
 import { ask, call, hostClaim } from './start-up.ts'
 import type { StateFiles } from './state-files.ts'
 
-/** One at a time; one that fails is tried again when it is due the next time. */
+/** One at a time, whenever enough has changed since the last. */
 export class Snapshots {
   readonly #log: (entry: HostLogEntry) => void
   #running: Promise<void> | undefined
@@ -19,17 +19,19 @@ export class Snapshots {
     this.#log = log
   }
 
-  takeIfDue(door: DoorClient, state: StateFiles | undefined): void {
+  /** Resolves when none is being taken. */
+  get settled(): Promise<void> {
+    return this.#running ?? Promise.resolve()
+  }
+
+  /** Something has become durable. */
+  committed(door: DoorClient, state: StateFiles | undefined): void {
     if (!state?.snapshotDue || this.#running !== undefined) return
     this.#running = takeSnapshot(door, state)
       .catch((error) => this.#log({ level: 'warn', message: `no snapshot: ${messageOf(error)}` }))
       .finally(() => {
         this.#running = undefined
       })
-  }
-
-  async settled(): Promise<void> {
-    await this.#running
   }
 }
 

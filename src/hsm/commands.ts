@@ -47,6 +47,7 @@ export const commands: { readonly [N in CommandName]: Row<N> } = {
   login: login.login,
   resetLogin: login.resetLogin,
   reportTamper: tamper.reportTamper,
+  confirmCounter: tamper.confirmCounter,
   acknowledgeTamper: tamper.acknowledgeTamper,
   zeroise: tamper.zeroise,
   takeSnapshot: life.takeSnapshot,

@@ -100,6 +100,12 @@ export class Ledger {
     return this.#counters.get(name)
   }
 
+  /** The one whose name begins so, if there is one. */
+  counterOf(prefix: string): readonly [name: string, counter: Counter] | undefined {
+    for (const entry of this.#counters) if (entry[0].startsWith(prefix)) return entry
+    return undefined
+  }
+
   encode(): Buffer {
     const encoded: Encoded = {
       domainState: this.#stored,

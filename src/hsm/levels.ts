@@ -47,7 +47,7 @@ export interface LevelProfile {
   readonly seals: readonly ProfileSeal[]
   /**
    * Required: without a peer, witness or TPM counter that confirms the last head, it does not serve. No
-   * standard asks for it, and as long as nothing here can confirm a head, every level says so and goes on.
+   * standard asks for it; a domain that pins a TPM counter has it at every level (freshness.ts).
    */
   readonly freshness: 'warned' | 'required'
   /** From level 3 without being asked (7.10): the longest time between two rounds. */

@@ -21,6 +21,7 @@ import { leavesUnstoredMax } from './contract/limits.ts'
 import type { Argon2idCost } from './contract/passphrase-key.ts'
 import type { Domain } from './domain.ts'
 import { destroyedRevision } from './floor.ts'
+import { Freshness } from './freshness.ts'
 import { type LoadedKey, LoadedKeys } from './keys/loaded.ts'
 import { type Rewrapped, rewrap, unwrap } from './keys/wrapped.ts'
 import { assertSealPermitted, assertStanding, type ProfileSeal } from './levels.ts'
@@ -70,6 +71,7 @@ export class Module implements Disposable {
   readonly logins: Logins
   readonly tamper = new Tamper(this)
   readonly useCounts = new UseCounts(this)
+  readonly freshness = new Freshness()
   /** Of the sealed state, from no command: they go with the next answer. */
   readonly changesWaiting: Uint8Array[] = []
   readonly #transport: TransportKey | undefined
@@ -101,7 +103,7 @@ export class Module implements Disposable {
     if (this.#failure !== '') return 'failed'
     if (this.tamper.isZeroised) return 'uninitialised'
     if (this.#open && !this.#isLocking) {
-      return this.#open.ledger.tamper ? 'tampered' : 'operational'
+      return this.freshness.isStopped(this.#open.ledger) ? 'tampered' : 'operational'
     }
     return this.#isLocking || this.#staged.complete ? 'locked' : 'uninitialised'
   }
@@ -109,7 +111,8 @@ export class Module implements Disposable {
   /** Why the state is failed or tampered; empty otherwise. */
   get reason(): string {
     const { tamper } = this.#open?.ledger ?? {}
-    return this.#failure || (tamper ? `${tamper.signal}: ${tamper.detail}` : '')
+    const stopped = tamper ? `${tamper.signal}: ${tamper.detail}` : ''
+    return this.#failure || stopped || this.freshness.reason(this.#open?.ledger)
   }
 
   get transport(): TransportKey {

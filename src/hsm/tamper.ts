@@ -67,11 +67,12 @@ export class Tamper {
     const { state } = this.#module
     if (state !== 'operational' && state !== 'tampered') return
     if (this.responseTo(signal) === 2) this.zeroise(signal, detail)
-    else if (state === 'operational') this.#stop(signal, detail)
+    else if (!this.#module.open.ledger.tamper) this.#stop(signal, detail)
   }
 
   /** An officer has looked into it. */
   acknowledge(): Uint8Array {
+    this.#module.freshness.acknowledge()
     return this.#module.open.ledger.putTamper(null)
   }
 

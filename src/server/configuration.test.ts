@@ -58,7 +58,6 @@ suite('configuration', () => {
       '--address localhost',
       '--address 127.0.0.1.1',
       '--found',
-      '--seal passphrase --tpm device:/dev/tpm0',
       '--seal tpm --passphrase-file p',
       '--pcrs sha256:0',
       '--launched --seal tpm',

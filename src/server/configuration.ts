@@ -23,7 +23,7 @@ export interface Configuration {
   readonly passphraseFile: string | undefined
   /** How the module gets its root key at each start, if it is not development or the launcher's matter. */
   readonly seal: 'passphrase' | 'tpm'
-  /** How tpm2-tools reach the TPM; their default without. */
+  /** How tpm2-tools reach the TPM, for seal and counter; their default without. */
   readonly tpm: string | undefined
   /** What a new TPM seal is bound to. */
   readonly pcrs: string
@@ -99,7 +99,7 @@ export function parseConfiguration(
   }
   const [tpm, pcrs, sensors] = [once('tpm'), once('pcrs'), once('sensors')]
   if (development)
-    assertDevelopment(address, [found, locked, launched, seal, passphraseFile, sensors])
+    assertDevelopment(address, [found, locked, launched, seal, passphraseFile, sensors, tpm])
   if (seal !== undefined && seal !== 'passphrase' && seal !== 'tpm') {
     throw new ConfigurationError('--seal is passphrase or tpm')
   }
@@ -109,8 +109,8 @@ export function parseConfiguration(
   if (found && seal === undefined && !launched) {
     throw new ConfigurationError('to found a domain, type: --found --seal passphrase (or tpm)')
   }
-  if (seal === 'tpm' ? passphraseFile !== undefined : (tpm ?? pcrs) !== undefined) {
-    throw new ConfigurationError('--tpm and --pcrs go with --seal tpm, --passphrase-file does not')
+  if (seal === 'tpm' ? passphraseFile !== undefined : pcrs !== undefined) {
+    throw new ConfigurationError('--pcrs goes with --seal tpm, --passphrase-file does not')
   }
   return {
     folder: path.resolve(once('data') ?? (environment.KEYHOLD_DATA || folderDefault)),

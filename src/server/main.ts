@@ -47,7 +47,7 @@ const renewalCheckMs = 12 * 60 * 60 * 1_000
 const exitCodes = { refused: 1, usage: 2, unavailable: 69, bug: 70, accessDenied: 77 }
 
 async function serve(configuration: Configuration, log: Log): Promise<void> {
-  const { folder, development } = configuration
+  const { folder, development, launched, tpm } = configuration
   const stop = stopAsked(log)
   if (development) warnOfDevelopment(log)
   const secret = sealSecret(configuration, terminal())
@@ -60,6 +60,8 @@ async function serve(configuration: Configuration, log: Log): Promise<void> {
     foundIfEmpty: configuration.found,
     startModule: configuration.launched ? startByLauncher() : undefined,
     unlaunchedLevelMax: 2,
+    // Of a launched server, whose user has to be let to it, only when it is named.
+    counter: launched && tpm === undefined ? undefined : { tcti: tpm },
     release,
     log,
   })

@@ -113,6 +113,7 @@ export class MatrixDomain {
 
   /** What is to be sealed is sealed to this caller's module. */
   asks(caller: AnyCaller): Asks {
+    const unlocking = { seal: 'key-file' }
     const { p256: signing, aes, hmac, wrapping, target, hkdf, x25519, mlKem } = this.#keys
     const sealed = caller.sealed('seal secret', secret)
     const made = this.#made
@@ -130,11 +131,7 @@ export class MatrixDomain {
       getTransportKey: {},
       found: foundAsk(caller),
       stage: { arguments: { kind: 'group' }, parts: { data } },
-      unlock: {
-        arguments: { seal: 'key-file' },
-        parts: { seal: this.#kept.seal, secret: sealed },
-      },
-      // Its challenge is of no module's.
+      unlock: { arguments: unlocking, parts: { seal: this.#kept.seal, secret: sealed } },
       offerShare: { arguments: { challenge: '0'.repeat(64) }, parts: { share: data } },
       lock: {},
       getChallenge: { arguments: { command: 'sign' } },
@@ -144,6 +141,10 @@ export class MatrixDomain {
       login: { arguments: nobody, parts: { pin: data } },
       resetLogin: { arguments: { person: 'nobody' } },
       reportTamper: { arguments: { signal: 'clock-back', detail: 'by hand' } },
+      confirmCounter: {
+        arguments: { challenge: '0'.repeat(64) },
+        parts: { attestation: data, signature: data },
+      },
       acknowledgeTamper: {},
       zeroise: { arguments: { reason: 'by hand' } },
       addSeal: { arguments: { seal: 'key-file' }, parts: { secret: sealed } },

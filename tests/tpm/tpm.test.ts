@@ -15,8 +15,8 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { TpmCounter } from '../../src/host/tpm/counter.ts'
-import { openNvCertificate } from '../../src/host/tpm/nv-certificate.ts'
 import { makeTpmSeal, openTpmSeal, policyDefault } from '../../src/host/tpm/seal.ts'
+import { openNvCertificate } from '../../src/hsm/contract/nv-certificate.ts'
 import { SoftwareTpm } from './swtpm.ts'
 
 let tpm: SoftwareTpm
@@ -157,7 +157,7 @@ suite('the counter of a TPM', () => {
     const open = (changed: object, what: object = {}) =>
       openNvCertificate({ attestation, signature, ...what }, { ...expected, ...changed })
     assert.equal(Number(open({}).contents.readBigUInt64BE()), value)
-    const invalid = { code: 'TPM_ANSWER_INVALID' }
+    const invalid = { code: 'ARGUMENT_INVALID' }
     assert.throws(() => open({ nonce: randomBytes(16) }), invalid)
     assert.throws(() => open({ name: name.replace(/.$/, (c) => (c === '0' ? '1' : '0')) }), invalid)
     for (let bit = 0; bit < attestation.length * 8; bit += 1) {

@@ -4,7 +4,7 @@
  * again begins above every counter that this TPM ever had (TPM 2.0 part 1, 37.2.4), so that removing it
  * resets nothing.
  *
- * A value comes certified (nv-certificate.ts), signed by a key that the TPM makes from its own seed, and
+ * A value comes certified (contract/nv-certificate.ts), signed by a key that the TPM makes from its own seed, and
  * is checked against what `counter.json` pinned when the counter was made. Not authenticated: that the
  * pinned key is a TPM's (no manufacturer's certificate is looked at), so whoever can exchange TPM and
  * `counter.json` together is not noticed here; the module notices it where the domain state pins the key.
@@ -12,13 +12,15 @@
  */
 
 import path from 'node:path'
+import { type NvCertificate, openCounterCertificate } from '../../hsm/contract/nv-certificate.ts'
 import { makeFolder, readIfThere, writeDurably } from '../durable-file.ts'
 import { TpmError } from './errors.ts'
-import { type NvCertificate, openNvCertificate } from './nv-certificate.ts'
 import { type TpmOptions, TpmSession } from './tools.ts'
 
 /** In the range for owners (TCG registry of reserved handles, 0x01800000 to 0x01bfffff). */
 export const counterIndexDefault = 0x018b4b48
+/** So many indices from the first on are tried. */
+const countersMax = 64
 const counterBytes = 8
 const attributes = 'nt=counter|authread|authwrite|ownerread|no_da'
 const format = 1
@@ -49,19 +51,19 @@ export class TpmCounter {
     this.#options = options
   }
 
-  /** Makes the counter in the TPM, unless it is there, and pins it in the folder. @throws TpmError */
+  /**
+   * Makes a counter in the TPM, or takes the one that the folder pinned before, and pins it there: each
+   * domain has its own, because raising one would stop the other.
+   * @throws TpmError
+   */
   static async create(folder: string, options: TpmCounterOptions = {}): Promise<TpmCounter> {
-    const { index = counterIndexDefault } = options
     await using tpm = await TpmSession.open(options)
+    const kept = await TpmCounter.open(folder, options).catch(() => undefined)
+    const index = options.index ?? kept?.pinned.index ?? (await freeIndex(tpm))
     const handle = handleOf(index)
-    const isThere = await publicName(tpm, handle).then(
-      () => true,
-      (error: unknown) => {
-        if (error instanceof TpmError && error.code === 'TPM_NOT_SET_UP') return false
-        throw error
-      },
-    )
-    if (!isThere) await tpm.run('nvdefine', [handle, '-C', 'o', '-a', attributes])
+    if (!(await isDefined(tpm, handle))) {
+      await tpm.run('nvdefine', [handle, '-C', 'o', '-a', attributes])
+    }
     // A counter has no value, and its name is not final, until it was raised once.
     await tpm.run('nvincrement', [handle, '-C', handle])
     const publicKey = (await makeSigningKey(tpm)).toString('base64')
@@ -92,6 +94,13 @@ export class TpmCounter {
     return await this.#read(tpm, nonce)
   }
 
+  /** One more. @throws TpmError */
+  async raise(): Promise<void> {
+    await using tpm = await TpmSession.open(this.#options)
+    const handle = handleOf(this.pinned.index)
+    await tpm.run('nvincrement', [handle, '-C', handle])
+  }
+
   /** One more; the value behind it, certified for this nonce. @throws TpmError */
   async increment(nonce: Uint8Array): Promise<CertifiedCount> {
     await using tpm = await TpmSession.open(this.#options)
@@ -112,15 +121,34 @@ export class TpmCounter {
     const [attestation, signature] = [await readIfThere(attested), await readIfThere(signed)]
     if (!attestation || !signature)
       throw new TpmError('TPM_ANSWER_INVALID', 'nothing was certified.')
-    const { contents } = openNvCertificate(
-      { attestation, signature },
-      { ...this.pinned, publicKey: Buffer.from(this.pinned.publicKey, 'base64'), nonce },
-    )
-    if (contents.length !== counterBytes) throw new TpmError('TPM_ANSWER_INVALID', 'no counter.')
-    const value = Number(contents.readBigUInt64BE())
-    if (!Number.isSafeInteger(value)) throw new TpmError('TPM_ANSWER_INVALID', 'no such count.')
-    return { value, attestation, signature }
+    const publicKey = Buffer.from(this.pinned.publicKey, 'base64')
+    try {
+      const expected = { name: this.pinned.name, publicKey, nonce }
+      const value = openCounterCertificate({ attestation, signature }, expected)
+      return { value, attestation, signature }
+    } catch (cause) {
+      const message = 'the TPM did not certify this counter for this question.'
+      throw new TpmError('TPM_ANSWER_INVALID', message, { cause })
+    }
   }
+}
+
+async function isDefined(tpm: TpmSession, handle: string): Promise<boolean> {
+  try {
+    await publicName(tpm, handle)
+    return true
+  } catch (error) {
+    if (error instanceof TpmError && error.code === 'TPM_NOT_SET_UP') return false
+    throw error
+  }
+}
+
+/** @throws TpmError TPM_NOT_SET_UP when all are taken */
+async function freeIndex(tpm: TpmSession): Promise<number> {
+  for (let index = counterIndexDefault; index < counterIndexDefault + countersMax; index += 1) {
+    if (!(await isDefined(tpm, handleOf(index)))) return index
+  }
+  throw new TpmError('TPM_NOT_SET_UP', `this TPM has ${countersMax} counters of domains already.`)
 }
 
 function handleOf(index: number): string {

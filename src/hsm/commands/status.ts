@@ -87,7 +87,7 @@ function statusOf(module: Module) {
     // The most that it ever was, in KiB.
     residentBytes: maxRSS * 1024,
     cpuMicros: userCPUTime + systemCPUTime,
-    freshness: 'none' as const,
+    freshness: module.freshness.state(module.opened?.ledger),
     version: moduleVersion,
     node: process.versions.node,
   }

@@ -4,9 +4,12 @@
  * the module or, with the signals of sensors, to end it, which he can anyway.
  */
 
+import type { PinnedCounterKey } from '../contract/domain-commands.ts'
+import type { RuleName } from '../contract/domain-state.ts'
 import { HsmError } from '../contract/errors.ts'
+import { certificateBytesMax } from '../contract/nv-certificate.ts'
 import { type TamperSignal, tamperSignals } from '../contract/tamper.ts'
-import { parseChoice, parseNothing, parseObject } from '../parse.ts'
+import { parseChoice, parseHex, parseNothing, parseObject } from '../parse.ts'
 import { detailLengthMax } from '../tamper.ts'
 import { command, underRule, unrestricted } from './row.ts'
 
@@ -35,6 +38,49 @@ export const reportTamper = command({
     const response = module.tamper.responseTo(signal)
     module.tamper.signal(signal, detail)
     return { result: { response }, parts: {} }
+  },
+})
+
+/** SubjectPublicKeyInfo of P-256, and the name of an index (TPM2B_NAME with SHA-256). */
+const counterKeyBytes = 91
+const counterNameBytes = 34
+const certificate = { bytesMax: certificateBytesMax }
+
+/** Alone, because what it seals is to be stored before the counter is raised. */
+export const confirmCounter = command({
+  name: 'confirmCounter',
+  states: ['operational', 'tampered'],
+  rules: ({ pin }): readonly RuleName[] => (pin ? ['unlock'] : []),
+  alone: true,
+  record: 'nothing',
+  parts: { attestation: certificate, signature: certificate },
+  parse: (untrusted): { challenge: string; pin?: PinnedCounterKey } => {
+    const { challenge, pin } = parseObject(untrusted, ['challenge', 'pin'], 'arguments')
+    const asked = { challenge: parseHex(challenge, 32, 'challenge') }
+    if (pin === undefined) return asked
+    const { publicKey, name } = parseObject(pin, ['publicKey', 'name'], 'pin')
+    return {
+      ...asked,
+      pin: {
+        publicKey: parseHex(publicKey, counterKeyBytes, 'publicKey'),
+        name: parseHex(name, counterNameBytes, 'name'),
+      },
+    }
+  },
+  run: (module, { challenge, pin }, { attestation, signature }) => {
+    module.challenges.assertOpen(challenge, 'confirmCounter', module.now())
+    module.challenges.take(challenge)
+    const { ledger } = module.open
+    const question = { nonce: Buffer.from(challenge, 'hex'), pin }
+    try {
+      const certified = { attestation, signature }
+      const { next, changes } = module.freshness.confirm(ledger, certified, question)
+      return { result: { next }, parts: {}, changes }
+    } catch (error) {
+      const isBack = error instanceof HsmError && error.code === 'STATE_INVALID'
+      if (isBack) module.tamper.signal('state-back', error.message)
+      throw error
+    }
   },
 })
 

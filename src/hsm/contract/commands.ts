@@ -148,7 +148,8 @@ export interface ModuleStatus {
   readonly residentBytes: number
   /** Processor time of the process so far, in microseconds. */
   readonly cpuMicros: number
-  readonly freshness: 'none'
+  /** What has confirmed that the sealed state is the newest; unconfirmed: nothing yet, and it is asked for. */
+  readonly freshness: 'none' | 'unconfirmed' | 'tpm counter'
   readonly version: string
   readonly node: string
 }

@@ -39,6 +39,12 @@ export interface DomainChangeAsked {
   readonly tamper?: DomainState['tamper']
 }
 
+/** Key (SPKI, P-256) and name of a TPM's counter, both in hex (contract/nv-certificate.ts). */
+export interface PinnedCounterKey {
+  readonly publicKey: string
+  readonly name: string
+}
+
 export interface DomainCommands {
   /**
    * From uninitialised to operational. A seal opens the domain again, or custodians do, or either.
@@ -152,6 +158,16 @@ export interface DomainCommands {
     arguments: { signal: TamperSignal; detail: string }
     parts: None
     result: { response: TamperResponse }
+    answer: None
+  }
+  /**
+   * The word of a TPM counter, certified for a challenge for this command; with `pin` of another counter
+   * from now on. Answers what the host is to raise it to, once the answer is durable.
+   */
+  confirmCounter: {
+    arguments: { challenge: string; pin?: PinnedCounterKey }
+    parts: { attestation: Uint8Array; signature: Uint8Array }
+    result: { next: number }
     answer: None
   }
   /** Back to operational. */

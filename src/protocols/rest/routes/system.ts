@@ -45,7 +45,7 @@ const moduleStatusAnswer = z
     }),
     residentBytes: z.int(),
     cpuMicros: z.int(),
-    freshness: z.literal('none'),
+    freshness: z.enum(['none', 'unconfirmed', 'tpm counter']),
     version: z.string(),
     node: z.string(),
   })

@@ -5,8 +5,8 @@
  * pins key, name and a nonce of his own has an answer that a host can withhold, not forge or repeat.
  */
 
-import { createPublicKey, verify } from 'node:crypto'
-import { TpmError } from './errors.ts'
+import { createPublicKey, type KeyObject, verify } from 'node:crypto'
+import { HsmError } from './errors.ts'
 
 export interface NvCertificate {
   /** TPMS_ATTEST. */
@@ -33,13 +33,16 @@ export interface NvValue {
 
 const generated = 0xff544347
 const attestNv = 0x8014
+const counterBytes = 8
+/** TPMS_ATTEST of a counter, and a DER signature of P-256, have fewer. */
+export const certificateBytesMax = 512
 
-/** @throws TpmError TPM_ANSWER_INVALID unless all of it is as expected and signed */
+/** @throws HsmError ARGUMENT_INVALID unless all of it is as expected and signed */
 export function openNvCertificate(
   { attestation, signature }: NvCertificate,
   { publicKey, name, nonce }: NvExpected,
 ): NvValue {
-  const key = createPublicKey({ key: Buffer.from(publicKey), format: 'der', type: 'spki' })
+  const key = parsePublicKey(publicKey)
   if (!verify('sha256', attestation, { key, dsaEncoding: 'der' }, signature)) throw invalid()
   const reader = new Reader(attestation)
   if (reader.uint(4) !== generated || reader.uint(2) !== attestNv) throw invalid()
@@ -56,6 +59,24 @@ export function openNvCertificate(
     throw invalid()
   }
   return { contents, clock, resetCount }
+}
+
+/** The value of a counter. @throws HsmError ARGUMENT_INVALID */
+export function openCounterCertificate(certificate: NvCertificate, expected: NvExpected): number {
+  const { contents } = openNvCertificate(certificate, expected)
+  const value = contents.length === counterBytes ? Number(contents.readBigUInt64BE()) : Number.NaN
+  if (Number.isSafeInteger(value)) return value
+  throw invalid()
+}
+
+function parsePublicKey(bytes: Uint8Array): KeyObject {
+  try {
+    const key = createPublicKey({ key: Buffer.from(bytes), format: 'der', type: 'spki' })
+    if (key.asymmetricKeyDetails?.namedCurve === 'prime256v1') return key
+  } catch {
+    // Told below.
+  }
+  throw invalid()
 }
 
 class Reader {
@@ -87,9 +108,6 @@ class Reader {
   }
 }
 
-function invalid(): TpmError {
-  return new TpmError(
-    'TPM_ANSWER_INVALID',
-    'the TPM did not certify this counter for this question.',
-  )
+function invalid(): HsmError {
+  return new HsmError('ARGUMENT_INVALID', 'not certified by this counter for this question')
 }

@@ -1,0 +1,89 @@
+/**
+ * The host's part of freshness by a TPM counter (src/hsm/freshness.ts): it asks the module for a
+ * challenge, the TPM for the counter's word on it, hands that to the module, and raises the counter once
+ * the module's step is durable. At each start, and again at an orderly end, so that what happened in
+ * between cannot be undone either. When the TPM does not answer, the module stays stopped until an
+ * officer acknowledges it; that is not the host's to decide.
+ */
+
+import path from 'node:path'
+import type { Claim } from '../hsm/contract/commands.ts'
+import type { DoorClient } from './door-client.ts'
+import { messageOf } from './errors.ts'
+import type { HostLogEntry } from './options.ts'
+import { ask, call, hostClaim } from './start-up.ts'
+import { TpmCounter, type TpmCounterOptions } from './tpm/counter.ts'
+
+/** In the data folder. */
+const counterFolderName = 'tpm-counter'
+
+export interface FreshnessOptions {
+  /** The data folder. */
+  readonly folder: string
+  /** Without, no counter is asked. */
+  readonly counter?: TpmCounterOptions | undefined
+  /** To the module, while it is operational. @throws HostError */
+  readonly door: () => DoorClient
+  readonly log: (entry: HostLogEntry) => void
+}
+
+export class HostFreshness {
+  readonly #options: FreshnessOptions
+  readonly #folder: string
+  #isPinned = false
+
+  constructor(options: FreshnessOptions) {
+    this.#options = options
+    this.#folder = path.join(options.folder, counterFolderName)
+  }
+
+  /** At an orderly end, if there was a counter at the start. */
+  async confirmEnd(door: DoorClient): Promise<void> {
+    if (this.#isPinned) await this.confirm(door)
+  }
+
+  /** If a counter is pinned. Never rejects: the module is what decides. */
+  async confirm(door: DoorClient): Promise<void> {
+    try {
+      const { result } = await ask(door, hostClaim, call('getStatus', {}, {}))
+      this.#isPinned = result.freshness !== 'none'
+      if (!this.#isPinned) return
+      const { counter: options } = this.#options
+      if (options === undefined) throw new Error('no TPM was named')
+      const counter = await TpmCounter.open(this.#folder, options)
+      await this.#take(door, hostClaim, counter, {})
+    } catch (error) {
+      const message = `freshness is not confirmed: ${messageOf(error)}`
+      this.#options.log({ level: 'error', message })
+    }
+  }
+
+  /**
+   * Makes a counter in this machine's TPM, in place of any other, and pins it in the sealed state: from
+   * then on a start with an older state stops the module. Under the rule `unlock`.
+   * @throws TpmError; HsmError what the module refused; HostError
+   */
+  async pin(claim: Claim, approvals?: Uint8Array, door = this.#options.door()): Promise<void> {
+    const counter = await TpmCounter.create(this.#folder, this.#options.counter ?? {})
+    const { publicKey, name } = counter.pinned
+    const pin = { publicKey: Buffer.from(publicKey, 'base64').toString('hex'), name }
+    await this.#take(door, claim, counter, { pin, ...(approvals && { approvals }) })
+  }
+
+  /** What the module answers is durable when it arrives: then the counter follows. */
+  async #take(
+    door: DoorClient,
+    claim: Claim,
+    counter: TpmCounter,
+    { pin, approvals }: { pin?: { publicKey: string; name: string }; approvals?: Uint8Array },
+  ): Promise<void> {
+    const asked = call('getChallenge', { command: 'confirmCounter' }, {})
+    const { challenge } = (await ask(door, claim, asked)).result
+    const { value, attestation, signature } = await counter.read(Buffer.from(challenge, 'hex'))
+    const parts = { attestation, signature, ...(approvals && { approvals }) }
+    const args = pin === undefined ? { challenge } : { challenge, pin }
+    const { result } = await ask(door, claim, call('confirmCounter', args, parts))
+    this.#isPinned = true
+    if (value < result.next) await counter.raise()
+  }
+}
