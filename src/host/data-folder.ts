@@ -36,6 +36,7 @@ import {
   writeDurably,
 } from './durable-file.ts'
 import { HostError } from './errors.ts'
+import { assertNotZeroised } from './zeroise.ts'
 
 export const folderFormat = 1
 const identityName = 'keyhold.json'
@@ -95,6 +96,7 @@ export class DataFolder implements Disposable {
       } else if (identity.development !== options.development) {
         throw wrongDevelopment(folder, identity.development)
       }
+      if (domain) await assertNotZeroised(folder)
       return new DataFolder(folder, lock, options.development, domain)
     } catch (error) {
       lock.close()

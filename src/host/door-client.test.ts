@@ -45,6 +45,7 @@ function bench(): Bench {
   const client = new DoorClient(ours, {
     arrived: (answer) => arrived.push(answer),
     head: (note) => heads.push(note),
+    zeroised: () => undefined,
     broken: (reason) => broken.push(reason),
   })
   const reader = new FrameReader(

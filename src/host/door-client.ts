@@ -35,6 +35,8 @@ export interface DoorClientOptions {
   readonly arrived: (answer: Arrived) => void
   /** A signed head that the module sent of its own accord. */
   readonly head: (note: string) => void
+  /** The last that a module says which has zeroised itself (contract/commands.ts). */
+  readonly zeroised: (certificate: Uint8Array) => void
   /** The module said what it must not: nothing of it can be trusted any more. */
   readonly broken: (reason: unknown) => void
 }
@@ -158,6 +160,10 @@ export class DoorClient {
     let pending: Pending | undefined
     try {
       const { id, head, error } = frame.header
+      if (id === 0 && 'zeroised' in frame.header) {
+        this.#zeroised(frame)
+        return
+      }
       if (id === 0) {
         assert.equal(head, frame.body.length)
         this.#options.head(textOf(frame.body))
@@ -170,6 +176,16 @@ export class DoorClient {
       this.#break(error)
       pending?.reject(this.#ended ?? error)
     }
+  }
+
+  #zeroised({ header, body }: Frame): void {
+    const cut = new Cutter(body)
+    const group = cut.next(header.leaves)
+    const certificate = cut.next(header.zeroised)
+    assert(cut.isAtEnd)
+    const settle = () => undefined
+    this.#options.arrived({ group, changes: none, command: undefined, outcomes: [], settle })
+    this.#options.zeroised(certificate)
   }
 
   #takePending(id: unknown): Pending {

@@ -14,6 +14,8 @@ export const hostErrorCodes = [
   'FOLDER_TORN',
   /** Owner or mode let others at the folder. */
   'FOLDER_UNSAFE',
+  /** Its module was zeroised: what was sealed is gone. */
+  'FOLDER_ZEROISED',
   /** A newer version of this program wrote the folder. */
   'FOLDER_NEWER',
   /** A development domain was to be opened as another, or the reverse. */

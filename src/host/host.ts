@@ -27,6 +27,7 @@ import { Snapshots } from './snapshot.ts'
 import { startOwnModule } from './start-own-module.ts'
 import { type Answer, answerOf, ask, call, hostClaim, sealSecret } from './start-up.ts'
 import { type EpochResult, type EpochTurn, epochTurn, turnEpoch } from './turn-epoch.ts'
+import { finishZeroising } from './zeroise.ts'
 
 /**
  * @throws HostError FOLDER_…, SEAL_MISSING, MODULE_UNAVAILABLE, STORAGE_FAILED
@@ -342,6 +343,11 @@ export class Host implements AsyncDisposable {
     const reason = session.broken
     this.events.add('module ended', { pid: session.process.pid, ...end, reason })
     if (this.#session === session) this.#session = undefined
+    if (session.zeroised) {
+      const place = { folder: this.#folder.path, gate: this.#gate, events: this.events }
+      this.#comingBack = finishZeroising(place, session.zeroised, this.#options.log)
+      return
+    }
     if (this.#gate.state === 'closed' || (!session.served && end.kind === 'asked')) return
     const level = end.kind === 'wall' ? 'error' : 'warn'
     this.#options.log({ level, message: `the module ended: ${end.kind}`, ...end, reason })

@@ -17,6 +17,7 @@ export class ScratchModule implements AsyncDisposable {
     this.#door = new DoorClient(this.#process.door, {
       arrived: ({ settle }) => settle(undefined),
       head: () => undefined,
+      zeroised: () => this.#process.kill(),
       broken: () => this.#process.kill(),
     })
     void this.#process.ended.then(({ output }) => {

@@ -9,6 +9,7 @@ import { collectHostEntropy, giveHostEntropy } from './host-entropy.ts'
 import type { ModuleFiles } from './module-files.ts'
 import type { ModuleEnd, ModuleLink } from './module-process.ts'
 import { prepareModule, type ReadyModule } from './start-up.ts'
+import type { Zeroisation } from './zeroise.ts'
 
 /** A start that takes longer is given up. */
 const startMsMax = 60_000
@@ -26,6 +27,8 @@ export class Session {
   /** Collected while the module starts. */
   readonly #hostEntropy = collectHostEntropy()
   #ready: ReadyModule | undefined
+  /** What it said last, if it has zeroised itself. */
+  zeroised: Zeroisation | undefined
   /** Why the host ended the process, if it did. */
   #broken = ''
 
@@ -36,6 +39,10 @@ export class Session {
     this.door = new DoorClient(this.process.door, {
       arrived: (answer) => files.keep(answer),
       head: (note) => files.keepHead(note),
+      zeroised: (certificate) => {
+        this.zeroised = { certificate: Uint8Array.from(certificate), arrived: performance.now() }
+        this.process.kill()
+      },
       broken: (reason) => this.#break(reason),
     })
     this.ended = this.process.ended.then((end) => {

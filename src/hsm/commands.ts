@@ -130,7 +130,7 @@ function begin(module: Module, asked: Asked): Maybe<Done> {
   assertParts(row, parts)
   const parsed = row.parse(asked.arguments)
   const done = runThroughGate(module, { row, parsed, arguments: asked.arguments, parts })
-  if (row.uses && done instanceof Promise) module.beginUse(done)
+  if (row.uses && done instanceof Promise) module.usesBegun.add(done)
   return done
 }
 

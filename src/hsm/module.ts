@@ -12,6 +12,7 @@
 
 import assert from 'node:assert/strict'
 import type { CheckedApprovals } from './approvals.ts'
+import { BegunUses } from './begun-uses.ts'
 import { Challenges } from './challenges.ts'
 import { sourceUnverified } from './contract/attestation.ts'
 import type { ModuleState } from './contract/commands.ts'
@@ -71,6 +72,7 @@ export class Module implements Disposable {
   readonly logins: Logins
   readonly tamper = new Tamper(this)
   readonly useCounts = new UseCounts(this)
+  readonly usesBegun = new BegunUses()
   readonly freshness = new Freshness()
   /** Of the sealed state, from no command: they go with the next answer. */
   readonly changesWaiting: Uint8Array[] = []
@@ -83,7 +85,6 @@ export class Module implements Disposable {
   #isLocking = false
   /** Whether a command that moves the state is at work. */
   #isMoving = false
-  readonly #usesBegun = new Set<Promise<unknown>>()
 
   constructor(options: ModuleOptions) {
     const { clock, transport, wall } = options
@@ -280,18 +281,6 @@ export class Module implements Disposable {
    */
   assertMayAnswer(states: readonly ModuleState[]): void {
     if (this.#failure !== '' && !states.includes('failed')) throw failed()
-  }
-
-  /** A use of a key that another thread is at work on: `usesEnded` waits for it. */
-  beginUse(work: Promise<unknown>): void {
-    this.#usesBegun.add(work)
-    const ended = () => this.#usesBegun.delete(work)
-    work.then(ended, ended)
-  }
-
-  /** Resolves when every use that has begun by now has ended, well or not. */
-  async usesEnded(): Promise<void> {
-    await Promise.allSettled([...this.#usesBegun])
   }
 
   /**
