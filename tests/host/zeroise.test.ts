@@ -49,11 +49,11 @@ suite('zeroising', { timeout: 60_000 }, () => {
         assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' })
         assert.match(host.status().reason, /officer-command: a test/)
         await assert.rejects(host.run(claimOf('late'), random), { code: 'MODULE_UNAVAILABLE' })
-        while (readdirSync(path.join(folder, 'module')).length > 0) await new Promise(setImmediate)
-        await host.events.settled()
-        const [event] = (await host.events.read(10)).filter(
-          (one) => one.event === 'module zeroised',
-        )
+        const zeroised = async () =>
+          (await host.events.read(10)).find((one) => one.event === 'module zeroised')
+        while ((await zeroised()) === undefined) await new Promise(setImmediate)
+        const event = await zeroised()
+        assert.deepEqual(readdirSync(path.join(folder, 'module')), [])
         assert(Number(event?.reapedMs) >= 0 && Number(event?.removedMs) >= Number(event?.reapedMs))
         const { leaves } = await host.record.readLeaves(0, 1_000)
         const last = leaves.map(decodeLeaf).at(-1)
