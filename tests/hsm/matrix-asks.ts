@@ -118,7 +118,8 @@ export class MatrixDomain {
     const sealed = caller.sealed('seal secret', secret)
     const made = this.#made
     const fresh = { key: newKeyId(), version: 1 }
-    const into = { ...fresh, template: templates.target, class: 'secret' }
+    const template = { ...templates.target, exportable: false }
+    const into = { ...fresh, template, class: 'secret' }
     const { publicKey } = generateKeyPairSync('x25519')
     const peer = publicKey.export({ format: 'der', type: 'spki' })
     const loaded = { arguments: signing.reference, parts: { wrapped: signing.wrapped } }

@@ -8,13 +8,8 @@ import type { NewKey } from '../contract/commands.ts'
 import { HsmError } from '../contract/errors.ts'
 import type { KeyAttributes, KeyTemplate } from '../contract/keys.ts'
 import { randomBytesMax } from '../contract/limits.ts'
-import {
-  assertClass,
-  assertInherits,
-  attributesOf,
-  parseTemplate,
-  secretBytesDefault,
-} from '../keys/attributes.ts'
+import { assertClass, attributesOf, parseTemplate, secretBytesDefault } from '../keys/attributes.ts'
+import { assertInherits, assertMakes, type MakingCommand } from '../keys/inheritance.ts'
 import { KeyMaterial } from '../keys/material.ts'
 import type { Module } from '../module.ts'
 import {
@@ -95,7 +90,7 @@ export const agree = command({
   uses: true,
   record: 'key',
   parts: { wrapped: wrappedPart, peer: { bytesMax: keyBytesMax } },
-  parse: parseSecretArguments,
+  parse: (untrusted) => parseSecretArguments(untrusted, 'agree'),
   run: (module, args, { wrapped, peer }) => {
     const key = permitUse(module, args, wrapped, { use: 'agree', operation: 'agree' })
     assertTarget(module, args, key.attributes)
@@ -110,7 +105,7 @@ export const encapsulate = command({
   uses: true,
   record: 'key',
   parts: { wrapped: wrappedPart },
-  parse: parseSecretArguments,
+  parse: (untrusted) => parseSecretArguments(untrusted, 'encapsulate'),
   run: async (module, args, { wrapped }) => {
     const key = permitUse(module, args, wrapped, { use: 'encapsulate', operation: 'encapsulate' })
     assertTarget(module, args, key.attributes)
@@ -127,7 +122,7 @@ export const decapsulate = command({
   uses: true,
   record: 'key',
   parts: { wrapped: wrappedPart, ciphertext: { bytesMax: keyBytesMax } },
-  parse: parseSecretArguments,
+  parse: (untrusted) => parseSecretArguments(untrusted, 'decapsulate'),
   run: (module, args, { wrapped, ciphertext }) => {
     const key = permitUse(module, args, wrapped, { use: 'decapsulate', operation: 'decapsulate' })
     assertTarget(module, args, key.attributes)
@@ -162,14 +157,14 @@ function parseDeriving(untrusted: unknown): DerivingArguments {
   const { iterations } = args
   const range = { name: 'iterations', min: 1, max: iterationsMax }
   const count = iterations === undefined ? 0 : parseInteger(iterations, range)
-  return { ...parseSecretMembers(args), iterations: count }
+  return { ...parseSecretMembers(args, 'deriveKey'), iterations: count }
 }
 
-function parseSecretArguments(untrusted: unknown): SecretArguments {
-  return parseSecretMembers(parseObject(untrusted, members, 'arguments'))
+function parseSecretArguments(untrusted: unknown, by: MakingCommand): SecretArguments {
+  return parseSecretMembers(parseObject(untrusted, members, 'arguments'), by)
 }
 
-function parseSecretMembers(args: Untrusted): SecretArguments {
+function parseSecretMembers(args: Untrusted, by: MakingCommand): SecretArguments {
   const use = parseUseMembers(args)
   const { into, lengthBytes } = args
   if (into === undefined) {
@@ -184,6 +179,7 @@ function parseSecretMembers(args: Untrusted): SecretArguments {
   const target = parseObject(into, ['key', 'version', 'template'], 'into')
   const template = parseTemplate(target.template, 'derived')
   assertClass(template, 'secret')
+  assertMakes(by, template)
   return { ...use, into: { ...parseKeyReference(target), template } }
 }
 

@@ -1,7 +1,7 @@
 /**
  * Commands that carry keys under keys: wrapKey lets an exportable key out under another, unwrapKey takes
  * one in. Their formats are those of SP 800-38F, SP 800-38D and PKCS #1, for others to read; they carry
- * no attributes, so what comes in by unwrapKey is marked as such for ever.
+ * no attributes, so what comes in by unwrapKey is marked as such for ever, and does not leave again.
  */
 
 import type { KeyUse } from '../contract/algorithms.ts'
@@ -9,6 +9,7 @@ import { HsmError } from '../contract/errors.ts'
 import type { KeyTemplate } from '../contract/keys.ts'
 import { assertUseApproved } from '../gate.ts'
 import { assertClass, assertExport, attributesOf, parseTemplate } from '../keys/attributes.ts'
+import { assertInherits, assertMakes } from '../keys/inheritance.ts'
 import { KeyMaterial } from '../keys/material.ts'
 import { type KeyReference, parseChoice, parseKeyReference, parseObject } from '../parse.ts'
 import type { Encrypted } from '../primitives/implementation.ts'
@@ -86,6 +87,7 @@ export const unwrapKey = command({
     const template = parseTemplate(into.template, 'unwrapped')
     const keyClass = parseChoice(into.class, unwrappedClasses, 'class')
     assertClass(template, keyClass)
+    assertMakes('unwrapKey', template)
     return {
       ...parseUseMembers(args),
       into: { ...parseKeyReference(into), template, class: keyClass },
@@ -95,6 +97,7 @@ export const unwrapKey = command({
     const use: KeyUse = 'unwrap'
     const key = permitUse(module, args, wrapped, { use, operation: 'unwrap' })
     const { into } = args
+    assertInherits(into.template, key.attributes)
     module.assertNew(into)
     using bytes = await key.operation(key.material, { iv, ciphertext })
     const material = await KeyMaterial.importBytes(into.template.type, into.class, bytes)

@@ -15,6 +15,7 @@ import {
 } from 'node:crypto'
 import { suite, test } from 'node:test'
 import { generate, importKey, type MadeKey, refuses, spki } from '../commands.testing.ts'
+import type { KeyTemplate } from '../contract/keys.ts'
 import { type Ask, Caller, newKeyId, p256, template } from '../door.testing.ts'
 
 const caller = await Caller.founded()
@@ -149,6 +150,9 @@ suite('keys under keys', () => {
     assert.partialDeepStrictEqual(answer.result, { attributes: { provenance: 'unwrapped' } })
     assert.deepEqual(answer.parts.publicKey, target.answer.parts.publicKey)
     await refuses(caller, 'KEY_EXISTS', ask)
+    const again = { ...into, key: newKeyId(), template: exportable }
+    const leaving = { ...ask, arguments: { ...under.reference, into: again } }
+    await refuses(caller, 'KEY_USE_NOT_PERMITTED', leaving)
     const altered = Buffer.from(ciphertext)
     altered.writeUInt8(altered.readUInt8(9) ^ 1, 9)
     const fresh = { ...under.reference, into: { ...into, key: newKeyId() } }
@@ -198,6 +202,10 @@ suite('secrets', () => {
       version: 1,
       template: template('AES-256', ['AES-256-GCM'], ['encrypt', 'decrypt']),
     }
+    for (const each of [{ ...into.template, exportable: true }, hkdf]) {
+      const twin = { ...reference, into: { ...into, template: each } }
+      await refuses(caller, 'KEY_USE_NOT_PERMITTED', { command: 'deriveKey', arguments: twin })
+    }
     const ask = { command: 'deriveKey', arguments: { ...reference, into } }
     const { result, parts } = await caller.ok(ask)
     assert.partialDeepStrictEqual(result, { made: { attributes: { provenance: 'derived' } } })
@@ -233,20 +241,23 @@ suite('secrets', () => {
     const of = template('ML-KEM-768', ['ML-KEM-768'], ['encapsulate', 'decapsulate'])
     const { reference } = await generate(caller, of)
     const mac = template('generic-secret', ['HMAC-SHA-256'], ['mac'])
-    const into = () => ({ key: newKeyId(), version: 1, template: mac })
-    const [one, two] = [into(), into()]
+    const into = (of: KeyTemplate) => ({ key: newKeyId(), version: 1, template: of })
+    const [one, two] = [into(hkdf), into(hkdf)]
     const sent = await caller.ok({ command: 'encapsulate', arguments: { ...reference, into: one } })
-    await caller.ok({
-      command: 'decapsulate',
-      arguments: { ...reference, into: two },
-      parts: { ciphertext: sent.parts.ciphertext ?? data },
-    })
+    const parts = { ciphertext: sent.parts.ciphertext ?? data }
+    const received = { command: 'decapsulate', arguments: { ...reference, into: two }, parts }
+    await caller.ok(received)
     const macs = [one, two].map(async ({ key, version }) => {
-      const ask = { command: 'mac', arguments: { key, version }, parts: { data } }
-      return (await caller.ok(ask)).parts.mac
+      const derived = into(mac)
+      await caller.ok({ command: 'deriveKey', arguments: { key, version, into: derived } })
+      const reference = { key: derived.key, version }
+      return (await caller.ok({ command: 'mac', arguments: reference, parts: { data } })).parts.mac
     })
     assert.deepEqual(await macs[0], await macs[1])
     await refuses(caller, 'KEY_USE_NOT_PERMITTED', { command: 'encapsulate', arguments: reference })
+    // A shared secret is no key before a derivation.
+    const used = { ...reference, into: into(mac) }
+    await refuses(caller, 'KEY_USE_NOT_PERMITTED', { command: 'encapsulate', arguments: used })
   })
 
   test('random answers as many bytes as were asked for, within its limit', async () => {

@@ -28,13 +28,13 @@ import { newKeyId, p256, template } from '../door.testing.ts'
 import {
   assertClass,
   assertExport,
-  assertInherits,
   assertUse,
   attributesOf,
   changeAttributes,
   parseChange,
   parseTemplate,
 } from './attributes.ts'
+import { assertInherits, assertMakes } from './inheritance.ts'
 
 const aes = template('AES-256', ['XAES-256-GCM'], ['encrypt', 'decrypt'])
 const hkdf = template('generic-secret', ['HKDF-SHA-256'], ['derive'])
@@ -149,6 +149,28 @@ suite('templates', () => {
     assert.throws(() => assertInherits(releasing, made(hkdf)), { code: 'KEY_USE_NOT_PERMITTED' })
     assertInherits(releasing, made(releasing))
     assertInherits(hkdf, made(hkdf))
+  })
+
+  test('what is made from a key that never leaves never leaves', () => {
+    const leaving = { ...hkdf, exportable: true }
+    assert.throws(() => assertInherits(leaving, made(hkdf)), { code: 'KEY_USE_NOT_PERMITTED' })
+    assertInherits(leaving, made(leaving))
+    assertInherits(leaving, made({ ...hkdf, plaintextRelease: true }))
+    const wrapping = template('AES-256', ['AES-256-KWP'], ['wrap'], { exportable: true })
+    refuses('KEY_USE_NOT_PERMITTED', wrapping)
+    refuses('KEY_USE_NOT_PERMITTED', { ...wrapping, uses: ['unwrap'] })
+  })
+
+  test('what is agreed only derives, and what is derived or unwrapped never', () => {
+    const code = 'KEY_USE_NOT_PERMITTED'
+    for (const command of ['agree', 'encapsulate', 'decapsulate'] as const) {
+      assertMakes(command, hkdf)
+      assert.throws(() => assertMakes(command, aes), { code })
+    }
+    for (const command of ['deriveKey', 'unwrapKey'] as const) {
+      assertMakes(command, aes)
+      assert.throws(() => assertMakes(command, hkdf), { code })
+    }
   })
 
   test('each malformed template is refused', () => {

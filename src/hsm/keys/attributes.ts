@@ -12,10 +12,10 @@
  *   is passed off as CTR would come back in plaintext, altered and unnoticed.
  * - Only a key that was generated or imported may wrap or unwrap. A secret that is derived, agreed,
  *   decapsulated or unwrapped can be made a second time with another template, so that one copy would wrap
- *   what the other decrypts.
+ *   what the other decrypts. For the same reason such a key does not leave: it could come back to decrypt.
  * - Nothing that was refused at birth is granted later: exportable, externalIv and plaintextRelease are
- *   fixed, uses shrink, and a key that came from outside says so in its provenance for ever. What a key
- *   may not release, what is made from it may not either; nor may it after being wrapped and unwrapped.
+ *   fixed, uses shrink, and a key that came from outside says so in its provenance for ever. What is made
+ *   from a key is no freer than the key (inheritance.ts).
  * - A key is wrapped only under one that is at least as strong (SP 800-57 part 1 section 5.6.2).
  */
 
@@ -137,14 +137,6 @@ export function parseTemplate(value: unknown, provenance: Provenance): KeyTempla
   }
   if (provenance === 'unwrapped' && template.plaintextRelease) throw releaseNotPermitted()
   return template
-}
-
-/**
- * That what is made from a key does not release what the key itself may not.
- * @throws HsmError KEY_USE_NOT_PERMITTED
- */
-export function assertInherits(template: KeyTemplate, parent: KeyAttributes): void {
-  if (template.plaintextRelease && !parent.plaintextRelease) throw releaseNotPermitted()
 }
 
 /** That a key of this class can be what the template says. @throws HsmError ARGUMENT_INVALID */
@@ -347,6 +339,9 @@ function assertFlags(template: KeyTemplate): void {
   const { type, algorithms, uses, exportable, externalIv, plaintextRelease, usesMax } = template
   // Whoever imports it elsewhere would not count.
   if (usesMax && exportable) throw invalid('a key whose uses are limited does not leave the module')
+  if (exportable && has(uses, usesOfFirstHandKeys)) {
+    throw new HsmError('KEY_USE_NOT_PERMITTED', 'a key that wraps others does not leave the module')
+  }
   const isCipherKey = keyTypes[type].family === 'secret' && has(uses, ['encrypt', 'decrypt'])
   if (externalIv && !isCipherKey) throw invalid('only a cipher has an IV from outside')
   // An IV of the caller's choice makes the block cipher compute what another mode keeps to itself.
