@@ -16,6 +16,8 @@ import {
   template,
 } from '../../src/hsm/door.testing.ts'
 
+const byKeyFile = { seal: 'key-file' }
+
 type Parts = Readonly<Record<string, Uint8Array>>
 type Asks = Readonly<Record<CommandName, Omit<Ask, 'command'>>>
 
@@ -113,7 +115,6 @@ export class MatrixDomain {
 
   /** What is to be sealed is sealed to this caller's module. */
   asks(caller: AnyCaller): Asks {
-    const unlocking = { seal: 'key-file' }
     const { p256: signing, aes, hmac, wrapping, target, hkdf, x25519, mlKem } = this.#keys
     const sealed = caller.sealed('seal secret', secret)
     const made = this.#made
@@ -132,7 +133,7 @@ export class MatrixDomain {
       getTransportKey: {},
       found: foundAsk(caller),
       stage: { arguments: { kind: 'group' }, parts: { data } },
-      unlock: { arguments: unlocking, parts: { seal: this.#kept.seal, secret: sealed } },
+      unlock: { arguments: byKeyFile, parts: { seal: this.#kept.seal, secret: sealed } },
       offerShare: { arguments: { challenge: '0'.repeat(64) }, parts: { share: data } },
       lock: {},
       getChallenge: { arguments: { command: 'sign' } },
@@ -148,7 +149,7 @@ export class MatrixDomain {
       },
       acknowledgeTamper: {},
       zeroise: { arguments: { reason: 'by hand' } },
-      addSeal: { arguments: { seal: 'key-file' }, parts: { secret: sealed } },
+      addSeal: { arguments: byKeyFile, parts: { secret: sealed } },
       takeSnapshot: { arguments: { piece: 0 } },
       signHead: {},
       attest: { arguments: { nonce } },
