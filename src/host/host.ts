@@ -9,6 +9,7 @@ import path from 'node:path'
 import type { Call, Claim, CommandName, Outcome } from '../hsm/contract/commands.ts'
 import { comeBack } from './come-back.ts'
 import { DataFolder } from './data-folder.ts'
+import { Epochs } from './epochs.ts'
 import { explained, type HostError, messageOf, noSecret, notLocked } from './errors.ts'
 import { EventFile } from './events.ts'
 import { HostFreshness } from './freshness.ts'
@@ -26,7 +27,7 @@ import { Session } from './session.ts'
 import { Snapshots } from './snapshot.ts'
 import { startOwnModule } from './start-own-module.ts'
 import { type Answer, answerOf, ask, call, hostClaim, sealSecret } from './start-up.ts'
-import { type EpochResult, type EpochTurn, epochTurn, turnEpoch } from './turn-epoch.ts'
+import type { EpochResult } from './turn-epoch.ts'
 import { finishZeroising } from './zeroise.ts'
 
 /**
@@ -65,7 +66,7 @@ export class Host implements AsyncDisposable {
   #locked = false
   #comingBack: Promise<void> | undefined
   readonly #snapshots: Snapshots
-  #turning: Promise<EpochResult> | undefined
+  readonly #epochs: Epochs
 
   private constructor(options: HostOptions, folder: DataFolder, files: ModuleFiles) {
     this.#options = options
@@ -83,6 +84,12 @@ export class Host implements AsyncDisposable {
       (error) => options.log({ level: 'warn', message: `host.events: ${messageOf(error)}` }),
     )
     this.seals = new Seals(this, folder.path, (event, members) => this.events.add(event, members))
+    this.#epochs = new Epochs({
+      ...{ options, files, gate: this.#gate },
+      session: () => this.#session,
+      snapshotTaken: () => this.#snapshots.settled,
+      turned: ({ epoch, kek }) => this.events.add('epoch turned', { epoch, kek }),
+    })
   }
 
   get #place(): Place {
@@ -176,25 +183,14 @@ export class Host implements AsyncDisposable {
     return ready.transportKey
   }
 
-  /**
-   * The next epoch of the domain: new root key, seal and sealed state. Calls wait meanwhile.
-   * @throws HsmError what the module refuses; HostError MODULE_UNAVAILABLE, MODULE_ENDED, STORAGE_FAILED
-   */
-  async renewEpoch(claim: Claim, request: EpochRequest): Promise<EpochResult> {
-    const session = this.#session
-    if (!session || !this.#gate.door) throw this.#gate.unavailable()
-    const transportKey = await this.transportPublicKey()
-    const turn = await epochTurn(this.#options, transportKey, request)
-    this.#gate.leave()
-    this.#turning = this.#turn(session, claim, turn).finally(() => {
-      this.#turning = undefined
-      const isHere = this.#session === session && this.#gate.state === 'restarting'
-      if (isHere) this.#gate.open(session.door)
-    })
-    const result = await this.#turning
-    await turn.kept()
-    this.events.add('epoch turned', { ...result })
-    return result
+  /** The next epoch: new root key, seal and sealed state; calls wait. @throws HsmError, HostError */
+  renewEpoch(claim: Claim, request: EpochRequest): Promise<EpochResult> {
+    return this.#epochs.renew(claim, request)
+  }
+
+  /** One after the other, and not while an epoch is turned. */
+  exclusively<T>(work: () => Promise<T>): Promise<T> {
+    return this.#epochs.exclusively(work)
   }
 
   /** The signed note of the record as it is now, durable. */
@@ -273,7 +269,7 @@ export class Host implements AsyncDisposable {
     if (this.#gate.state === 'closed') return
     const isOrderly = this.#gate.state === 'operational'
     this.#gate.close('closed')
-    await this.#turning?.catch(() => undefined)
+    await this.#epochs.settled()
     if (isOrderly && this.#session) await this.freshness.confirmEnd(this.#session.door)
     await this.#session?.process.stop()
     await this.#comingBack
@@ -288,7 +284,7 @@ export class Host implements AsyncDisposable {
    * the process is gone again.
    */
   async #bringUp(): Promise<void> {
-    await this.#turning?.catch(() => undefined)
+    await this.#epochs.settled()
     await this.#files.commit.idle()
     const started = await this.#startModule()
     if (this.#gate.state === 'closed') {
@@ -318,12 +314,6 @@ export class Host implements AsyncDisposable {
       throw explained(error, session.broken || output)
     }
     this.#operational(session)
-  }
-
-  /** When nothing is under way any more. */
-  async #turn(session: Session, claim: Claim, request: EpochTurn): Promise<EpochResult> {
-    await this.#snapshots.settled
-    return turnEpoch(session, this.#files, claim, request)
   }
 
   #operational(session: Session): void {

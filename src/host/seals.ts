@@ -23,6 +23,8 @@ import type { TpmOptions } from './tpm/tools.ts'
 export interface SealingHost {
   run(claim: Claim, command: ReturnType<typeof addSealCall>): Promise<Answer<'addSeal'>>
   transportPublicKey(): Promise<Uint8Array>
+  /** Not while there may be another root key before the seal is kept. */
+  exclusively<T>(work: () => Promise<T>): Promise<T>
 }
 
 export interface AddOptions {
@@ -64,15 +66,25 @@ export class Seals {
     secret: Uint8Array,
     options: AddOptions = {},
   ): Promise<void> {
-    await writeSeal(this.#moduleFolder, kind, await this.#make(claim, kind, secret, options))
+    await this.#host.exclusively(async () =>
+      writeSeal(this.#moduleFolder, kind, await this.#make(claim, kind, secret, options)),
+    )
     this.#added('seal added', { kind })
   }
 
   /** The same for this machine's TPM. @throws TpmError, HsmError, HostError */
-  async addTpm(
+  addTpm(
     claim: Claim,
     policy: TpmPolicy,
-    { pin, approvals, tcti }: AddOptions & TpmOptions & { readonly pin?: Uint8Array } = {},
+    options: AddOptions & TpmOptions & { readonly pin?: Uint8Array } = {},
+  ): Promise<void> {
+    return this.#host.exclusively(() => this.#addTpm(claim, policy, options))
+  }
+
+  async #addTpm(
+    claim: Claim,
+    policy: TpmPolicy,
+    { pin, approvals, tcti }: AddOptions & TpmOptions & { readonly pin?: Uint8Array },
   ): Promise<void> {
     const all = path.join(this.#folder, tpmFolderName)
     const made = path.join(all, 'new')

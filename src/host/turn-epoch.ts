@@ -39,11 +39,13 @@ export type EpochResult = Commands['commitEpoch']['result'] & {
  * @throws HsmError ARGUMENT_INVALID
  */
 export async function epochTurn(
-  { sealKind: kind, newSecret }: HostOptions,
+  { sealKind, newSecret }: HostOptions,
   transportKey: Uint8Array,
   { sealed, custodians, passphrases, approvals }: EpochRequest,
 ): Promise<EpochTurn> {
   if (newSecret && sealed) throw invalid('in development the server makes the secret of the seal')
+  // What a person brings is no secret of this machine's TPM, which gets a seal of its own later.
+  const kind = sealKind === 'tpm' && !newSecret ? 'passphrase' : sealKind
   const own = await newSecret?.()
   const secret = own ? sealSecret(transportKey, own.secret) : sealed
   const args = { ...(secret ? { seal: kind } : {}), ...(custodians ? { custodians } : {}) }

@@ -77,6 +77,24 @@ suite('a new epoch on the disk', () => {
   )
 
   test(
+    'a seal that is added meanwhile is of the root key that is in force, or gone',
+    withFolder(async (folder) => {
+      const passphrase = 'a passphrase for tests'
+      {
+        await using host = await openAt(folder)
+        const transportKey = await host.transportPublicKey()
+        const sealed = sealToTransportKey(transportKey, 'seal secret', Buffer.from(newSecret))
+        const adding = () => host.seals.add(claim, 'passphrase', Buffer.from(passphrase))
+        await Promise.all([adding(), host.renewEpoch(claim, { sealed }), adding()])
+        assert.deepEqual(await host.seals.list(), ['key-file', 'passphrase'])
+      }
+      assert.equal(await epochOf(folder, withNew), 2)
+      const secret = async () => Buffer.from(passphrase)
+      assert.equal(await epochOf(folder, { sealKind: 'passphrase', secret }), 2)
+    }),
+  )
+
+  test(
     'a refusal leaves everything as it was',
     withFolder(async (folder) => {
       await using host = await openAt(folder)

@@ -80,7 +80,8 @@ async function check(folder: string, said: Said): Promise<void> {
   await kms.background.idle()
   await finishRotation(kms)
   const text = await findSetting(kms.db.query, 'rotation')
-  assert.equal(JSON.parse(text ?? '{}').phase, 'done')
+  // One that had not come to the module is forgotten: nobody was told of it.
+  if (text !== undefined) assert.equal(JSON.parse(text).phase, 'done')
   const { result } = await host.run(claimOf('check'), call('getStatus', {}, {}))
   assert.equal(result.rewrapping, false)
   assert(result.epoch > 1)

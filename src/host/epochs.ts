@@ -1,0 +1,74 @@
+/**
+ * New epochs at the host: when nothing is under way, everybody else waits, and a module that ends meanwhile
+ * is not started again before the folder is settled (turn-epoch.ts has the steps).
+ */
+
+import type { Claim } from '../hsm/contract/commands.ts'
+import type { Gate } from './gate.ts'
+import type { ModuleFiles } from './module-files.ts'
+import type { EpochRequest, HostOptions } from './options.ts'
+import type { Session } from './session.ts'
+import { type EpochResult, type EpochTurn, epochTurn, turnEpoch } from './turn-epoch.ts'
+
+/** The part of a host that is needed here. */
+export interface TurningHost {
+  readonly options: HostOptions
+  readonly gate: Gate
+  readonly files: ModuleFiles
+  readonly session: () => Session | undefined
+  /** Resolves when no snapshot is being taken. */
+  readonly snapshotTaken: () => Promise<void> | undefined
+  readonly turned: (result: EpochResult) => void
+}
+
+export class Epochs {
+  readonly #host: TurningHost
+  #turning: Promise<EpochResult> | undefined
+  /** The last in line of what must not happen while an epoch is turned. */
+  #line: Promise<unknown> = Promise.resolve()
+
+  constructor(host: TurningHost) {
+    this.#host = host
+  }
+
+  /** Resolves when no epoch is being turned. */
+  async settled(): Promise<void> {
+    await this.#turning?.catch(() => undefined)
+  }
+
+  /** One at a time: a seal that was made of a root key is kept before there is another root key. */
+  exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#line.then(work)
+    this.#line = done.catch(() => undefined)
+    return done
+  }
+
+  /** @throws HsmError what the module refuses; HostError */
+  renew(claim: Claim, request: EpochRequest): Promise<EpochResult> {
+    return this.exclusively(() => this.#renew(claim, request))
+  }
+
+  async #renew(claim: Claim, request: EpochRequest): Promise<EpochResult> {
+    const { options, gate, turned } = this.#host
+    const session = this.#host.session()
+    if (!session?.ready || !gate.door) throw gate.unavailable()
+    const turn = await epochTurn(options, session.ready.transportKey, request)
+    gate.leave()
+    this.#turning = this.#turn(session, claim, turn).finally(() => {
+      this.#turning = undefined
+      const isHere = this.#host.session() === session && gate.state === 'restarting'
+      if (isHere) gate.open(session.door)
+    })
+    const result = await this.#turning
+    await turn.kept()
+    turned(result)
+    return result
+  }
+
+  /** When nothing is under way any more. */
+  async #turn(session: Session, claim: Claim, turn: EpochTurn): Promise<EpochResult> {
+    const { files, snapshotTaken } = this.#host
+    await snapshotTaken()
+    return turnEpoch(session, files, claim, turn)
+  }
+}
