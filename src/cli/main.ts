@@ -6,37 +6,11 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { Command, CommanderError } from 'commander'
-import { addAccessCommands } from './commands/access.ts'
-import { addAliasCommands } from './commands/aliases.ts'
-import { addApprovalCommands } from './commands/approval.ts'
-import { addApproveCommand } from './commands/approve.ts'
-import { addAttestCommands, addDomainStatementCommand } from './commands/attest.ts'
-import { addBenchCommand } from './commands/bench.ts'
-import { addCertificateCommands } from './commands/certificate.ts'
-import { addCustodianCommands } from './commands/custodian.ts'
-import { addDomainCommands } from './commands/domain.ts'
-import { addEntropyCommand } from './commands/entropy.ts'
-import { addEpochCommands } from './commands/epochs.ts'
-import { addFileCommands } from './commands/files.ts'
-import { addFoundingCommands } from './commands/founding.ts'
-import { addIdentityCommands } from './commands/identities.ts'
-import { addKeyCommands } from './commands/keys.ts'
-import { addKeyEndCommands, addWrapCommand } from './commands/keys-end.ts'
-import { addMacCommand } from './commands/mac.ts'
-import { addOfficerCommands } from './commands/officer.ts'
-import { addRandomCommand } from './commands/random.ts'
-import { addRecordCommands } from './commands/record.ts'
-import { addServeCommand } from './commands/serve.ts'
-import { addShareCommands } from './commands/share.ts'
-import { addStatusCommand } from './commands/status.ts'
-import { addTamperCommands } from './commands/tamper.ts'
-import { addTourCommand } from './commands/tour.ts'
-import { addUnlockCommand } from './commands/unlock.ts'
 import { exitCodes, exitCodesText } from './exit-codes.ts'
 import { Output, UsageError } from './output.ts'
+import { groupsFor } from './program.ts'
 
-/** In the order of the help: what a newcomer needs first. */
-function makeProgram(): Command {
+async function makeProgram(args: readonly string[]): Promise<Command> {
   const program = new Command('keyhold')
     .description('An HSM that runs anywhere, and the key manager in front of it.')
     .version(packageVersion(), '--version', 'print the version')
@@ -48,38 +22,7 @@ function makeProgram(): Command {
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({ outputError: () => undefined })
     .exitOverride()
-  addServeCommand(program)
-  addStatusCommand(program)
-  addTourCommand(program)
-  const keys = program.command('keys').summary('make, look at, change and destroy keys')
-  addKeyCommands(keys)
-  addAliasCommands(keys)
-  addWrapCommand(keys)
-  addKeyEndCommands(keys)
-  addFileCommands(program)
-  addMacCommand(program)
-  addRandomCommand(program)
-  addIdentityCommands(program)
-  addAccessCommands(program)
-  addRecordCommands(program)
-  addCustodianCommands(program)
-  addShareCommands(program)
-  addUnlockCommand(program)
-  addApproveCommand(program)
-  addTamperCommands(program)
-  addOfficerCommands(program)
-  addApprovalCommands(program)
-  addAttestCommands(program)
-  addEntropyCommand(program)
-  const domain = program
-    .command('domain')
-    .summary('found a security domain, renew its keys; who decides in it, what it says of itself')
-  addFoundingCommands(domain)
-  addDomainStatementCommand(domain)
-  addDomainCommands(domain)
-  addEpochCommands(domain)
-  addCertificateCommands(program)
-  addBenchCommand(program)
+  for (const { add } of groupsFor(args)) await add(program)
   program.addHelpText('afterAll', ({ command }) =>
     command === program ? `\n${exitCodesText()}` : '\nExit codes: keyhold --help\n',
   )
@@ -95,7 +38,7 @@ function packageVersion(): string {
 const shown = new Set(['commander.helpDisplayed', 'commander.version', 'commander.help'])
 
 async function run(args: readonly string[]): Promise<void> {
-  const program = makeProgram()
+  const program = await makeProgram(args)
   try {
     await program.parseAsync([...args], { from: 'user' })
   } catch (error) {

@@ -31,6 +31,9 @@ suite('which rules stand in front of what', () => {
     resetLogin: ['officers'],
     destroyKey: ['destroy'],
     wrapKey: ['export'],
+    rotateKek: ['epoch'],
+    retireKek: ['epoch'],
+    beginEpoch: ['epoch'],
   }
   const ofChange: Readonly<Record<string, RuleName>> = {
     level: 'level',

@@ -51,6 +51,7 @@ const nobody = { person: 'nobody', challenge: '0'.repeat(64) }
 /** What needs a challenge or a person comes to this where the state permits it. */
 export const refusedThere: Readonly<Partial<Record<CommandName, HsmErrorCode>>> = {
   offerShare: 'CHALLENGE_INVALID',
+  confirmCounter: 'CHALLENGE_INVALID',
   setPin: 'PERSON_NOT_FOUND',
   login: 'CHALLENGE_INVALID',
   resetLogin: 'PERSON_NOT_FOUND',

@@ -15,7 +15,7 @@ export const approvalsBytesMax = 64 * 1024
 /** Parts that bring a key which the arguments name: they are no part of what is signed. */
 const keyParts: ReadonlySet<string> = new Set(['wrapped', 'targetWrapped'])
 /** Commands that make the next version of the domain state: its predecessor binds their approvals. */
-const boundByVersion: ReadonlySet<string> = new Set(['changeDomain', 'setPin'])
+const boundByVersion: ReadonlySet<string> = new Set([...['changeDomain', 'setPin', 'beginEpoch']])
 
 export function isBoundByVersion(command: string): boolean {
   return boundByVersion.has(command)
