@@ -1,4 +1,4 @@
-/** `keyhold tour`: the whole life of a key in under a minute, on a throwaway domain. */
+/** `keyhold tour`: the whole life of a key and of a domain in about a minute, on throwaway domains. */
 
 import { performance } from 'node:perf_hooks'
 import type { Command } from 'commander'
@@ -10,10 +10,10 @@ import { steps } from '../tour/steps.ts'
 export function addTourCommand(program: Command): void {
   program
     .command('tour')
-    .summary('the whole life of a key, really done, in under a minute')
+    .summary('the whole life of a key and of a domain, really done, in about a minute')
     .description(
-      'Starts a server of its own on a throwaway domain in a temporary folder and takes a key ' +
-        'through its whole life. Each step is really done with the commands that are shown. ' +
+      'Starts servers of its own on throwaway domains in a temporary folder and takes a key ' +
+        'and a domain through their whole lives. Each step is really done with the commands that are shown. ' +
         'Nothing is left behind; your own data folder is not touched.',
     )
     .action(
@@ -33,7 +33,7 @@ export function addTourCommand(program: Command): void {
         }
         const ms = Math.round(performance.now() - started)
         const text =
-          `\nThat was the whole life of a key, in ${(ms / 1000).toFixed(0)} seconds.\n` +
+          `\nThat was the whole life of a key and of a domain, in ${(ms / 1000).toFixed(0)} seconds.\n` +
           'Your own domain: npm start\n'
         output.result({ steps: done, ms }, text)
       }),

@@ -16,6 +16,8 @@ import { childrenOf } from './processes.ts'
 
 const main = path.join(import.meta.dirname, '../main.ts')
 const logCharactersMax = 16_384
+/** Of an answer, in characters. */
+const lineMax = 160
 
 export interface Ran {
   readonly code: number
@@ -44,8 +46,16 @@ export class Stage implements AsyncDisposable {
     this.#options = options
   }
 
+  #data = 'data'
+  #lines: AsyncIterator<string> | undefined
+
   get data(): string {
-    return path.join(this.folder, 'data')
+    return path.join(this.folder, this.#data)
+  }
+
+  /** Another data folder from here on. */
+  useData(name: string): void {
+    this.#data = name
   }
 
   file(name: string): string {
@@ -61,22 +71,27 @@ export class Stage implements AsyncDisposable {
     this.#options.write(`  ${styled('cyan', `$ ${line}`, process.stdout)}\n`)
   }
 
-  /** @throws TourError when it does not become ready */
-  async startServer(): Promise<void> {
-    this.show('./keyhold serve --development')
-    const args = ['--json', 'serve', '--development', '--port', '0', '--data', this.data]
+  /** Until it is ready, or waits for custodians. @throws TourError when it does not come to that */
+  async startServer(options: readonly string[] = ['--development']): Promise<void> {
+    this.show(['./keyhold', 'serve', ...options].join(' '))
+    const args = ['--json', 'serve', ...options, '--port', '0', '--data', this.data]
     const child = this.#spawn(process.execPath, ['--no-experimental-ffi', main, ...args])
     this.#server = child
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#log = (this.#log + text).slice(-logCharactersMax)
     })
     if (!child.stdout) throw new TourError('the server has no output')
-    for await (const line of createInterface({ input: child.stdout })) {
-      if (!line.startsWith('{"ready":true')) continue
-      child.stdout.resume()
-      return
+    this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+    await this.serverReady(options.includes('--locked') ? 'locked' : 'ready')
+  }
+
+  /** @throws TourError when the server ends before it says so */
+  async serverReady(member: 'locked' | 'ready' = 'ready'): Promise<void> {
+    for (;;) {
+      const line = await this.#lines?.next()
+      if (!line || line.done) throw new TourError(`the server did not start\n${this.#log}`)
+      if (line.value.startsWith(`{"${member}":true`)) return
     }
-    throw new TourError(`the server did not start\n${this.#log}`)
   }
 
   async stopServer(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
@@ -142,7 +157,9 @@ export class Stage implements AsyncDisposable {
 
   #showAnswer({ stdout, stderr }: Ran): void {
     for (const line of `${stdout}\n${stderr}`.split('\n')) {
-      if (line.trim() !== '') this.#options.write(`    ${dim(line, process.stdout)}\n`)
+      if (line.trim() === '') continue
+      const shown = line.length > lineMax ? `${line.slice(0, lineMax)}…` : line
+      this.#options.write(`    ${dim(shown, process.stdout)}\n`)
     }
   }
 

@@ -1,10 +1,14 @@
-/** The steps of the tour, in order: the whole life of a key. Each does what it says, or throws. */
+/**
+ * The steps of the tour, in order: the whole life of a key, and of a domain (`domain-steps.ts`). Each does
+ * what it says, or throws.
+ */
 
 import assert from 'node:assert/strict'
 import { verify } from 'node:crypto'
 import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { exitCodes } from '../exit-codes.ts'
+import { ceremony, exportKey, recover, tamper, unlock, zeroise } from './domain-steps.ts'
 import { type Stage, TourError } from './stage.ts'
 
 export interface Step {
@@ -22,6 +26,12 @@ export const steps: readonly Step[] = [
   { title: 'Read and verify the record', run: record },
   { title: 'Destroy a key', run: destroy },
   { title: 'Bring the old wrapped copy back: it is refused', run: resurrect },
+  { title: 'Found a domain with custodians and officers', run: ceremony },
+  { title: 'Open it with two of three shares', run: unlock },
+  { title: 'Let a key out: no officer can do it alone', run: exportKey },
+  { title: 'Tamper with it: it stops', run: tamper },
+  { title: 'Zeroise the module', run: zeroise },
+  { title: 'Bring the domain back from shares', run: recover },
 ]
 
 const secretText = 'The vault opens at nine.\n'
