@@ -86,9 +86,10 @@ export class Tamper {
     sealedState[Symbol.dispose]()
     module.letGoOfNext()
     module.transport[Symbol.dispose]()
-    module.keys[Symbol.dispose]()
     eraseGenerator()
     const overwrittenMicros = Math.ceil((performance.now() - start) * 1_000)
+    // The more there are, the longer it takes; without the KEK nobody could load them again.
+    module.keys[Symbol.dispose]()
     this.#addLeaf(signal)
     const statement: ZeroisationStatement = {
       format: zeroisationFormat,
