@@ -79,7 +79,7 @@ const statementsMax = 64
 /**
  * What people sign so that the key is destroyed: a text for each version, in their order.
  *
- * @throws KmsError ACCESS_DENIED, KEY_NOT_FOUND, LIMIT_REACHED
+ * @throws KmsError ACCESS_DENIED, KEY_NOT_FOUND, KEY_DESTROYED, LIMIT_REACHED
  */
 export async function destructionStatements(
   kms: Kms,
@@ -87,7 +87,10 @@ export async function destructionStatements(
   { namespace, key, ...request }: StatementRequest & { namespace: string; key: string },
 ): Promise<string[]> {
   await assertPermission(kms, caller, namespace, 'keys:destroy')
-  const { keyId } = await keyRow(kms.db.query, namespace, key)
+  const { keyId, name, state } = await keyRow(kms.db.query, namespace, key)
+  if (isDestroyed(recordStateFrom(state))) {
+    throw new KmsError('KEY_DESTROYED', `the key ${name} was destroyed`)
+  }
   const calls = await destructionCalls(kms, parseKeyId(keyId))
   if (calls.length > statementsMax) {
     throw new KmsError('LIMIT_REACHED', `a key of more than ${statementsMax} versions`)
