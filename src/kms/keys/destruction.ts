@@ -17,7 +17,7 @@ import { destructionCalls, finishDestruction } from './destroy-bytes.ts'
 import { keyRow } from './find.ts'
 import { newIntent, writeIntent } from './intents.ts'
 import { forgetKey } from './known-keys.ts'
-import type { KeyRecord } from './rows.ts'
+import { isDestroyed, type KeyRecord, recordStateFrom } from './rows.ts'
 
 const dayMs = 24 * 60 * 60 * 1_000
 
