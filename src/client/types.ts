@@ -1025,6 +1025,8 @@ export interface Api {
           | 'setPin'
           | 'login'
           | 'resetLogin'
+          | 'rotateKek'
+          | 'retireKek'
         readonly arguments: Readonly<Record<string, unknown>>
         readonly pin?: Uint8Array | undefined
         readonly requester: string
@@ -1326,7 +1328,7 @@ export interface Api {
     readonly answer: undefined
   }
   retireKek: {
-    readonly request: { readonly body: { readonly approvals?: Uint8Array | undefined } }
+    readonly request: { readonly body: { readonly approvals?: Approvals | undefined } }
     readonly answer: Rotation
   }
   revokeToken: {
@@ -1334,7 +1336,7 @@ export interface Api {
     readonly answer: undefined
   }
   rotateKek: {
-    readonly request: { readonly body: { readonly approvals?: Uint8Array | undefined } }
+    readonly request: { readonly body: { readonly approvals?: Approvals | undefined } }
     readonly answer: Rotation
   }
   rotateKey: {
@@ -1388,7 +1390,7 @@ export interface Api {
             }
           | undefined
         readonly passphrases?: Uint8Array | undefined
-        readonly approvals?: Uint8Array | undefined
+        readonly approvals?: Approvals | undefined
       }
     }
     readonly answer: { readonly rotation: Rotation; readonly shares?: Uint8Array | undefined }

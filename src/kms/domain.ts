@@ -55,6 +55,8 @@ export const domainCommands = [
   'setPin',
   'login',
   'resetLogin',
+  'rotateKek',
+  'retireKek',
 ] as const
 
 export interface DomainCommand {

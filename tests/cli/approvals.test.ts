@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict'
 import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { after, before, suite, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { exitCodes } from '../../src/cli/exit-codes.ts'
 import { openOfficerKey } from '../../src/hsm/contract/officer-key.ts'
 import { flipBit } from '../hsm/flip-bit.ts'
@@ -51,7 +52,7 @@ suite('approvals on the command line', { timeout: 240_000 }, () => {
       ])
       people.push({ name, roles: ['officer'], credential: made.credential })
     }
-    const rules = { officers: two, rules: two, export: two, destroy: two, tamper: two }
+    const rules = { officers: two, rules: two, export: two, destroy: two, tamper: two, epoch: two }
     writeFileSync(desk.file('people.json'), JSON.stringify({ people, rules }))
     await desk.ok(['domain', 'change', 'people.json'])
   })
@@ -144,6 +145,24 @@ suite('approvals on the command line', { timeout: 240_000 }, () => {
     await refuses([...destroy, 'a.json'], exitCodes.refused, 'APPROVALS_MISSING')
     const { stdout } = await desk.ok([...destroy, 'a.json', 'b.json'])
     assert.match(stdout, /destroyed/)
+  })
+
+  test('a new key-encryption key, and the end of the one before, each approved', async () => {
+    const rotate = ['domain', 'rotate-kek', '--no-wait']
+    await refuses(rotate, exitCodes.refused, 'APPROVALS_MISSING')
+    await request(['rotate-kek'], 'rotate.json')
+    await sign('rotate.json', 'anna')
+    await sign('rotate.json', 'ben')
+    await desk.ok([...rotate, '--approvals', 'rotate.json'])
+    const phase = async () => (await desk.json(['domain', 'rotation'])).phase
+    for (let tries = 0; tries < 100 && (await phase()) !== 'retire'; tries += 1) await delay(50)
+    await request(['retire-kek'], 'retire.json')
+    await sign('retire.json', 'anna')
+    const retire = ['domain', 'retire-kek', '--approvals', 'retire.json']
+    await refuses(retire, exitCodes.refused, 'APPROVALS_MISSING')
+    await sign('retire.json', 'carl')
+    await desk.ok(retire)
+    assert.equal(await phase(), 'done')
   })
 
   test('what was changed in a request is seen, by whoever signs or by the module', async () => {

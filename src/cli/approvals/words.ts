@@ -14,6 +14,8 @@ const headlines: Readonly<Record<string, (args: Arguments) => string>> = {
   changeDomain: (args) => `Change the domain: ${Object.keys(args.change ?? {}).join(', ')}.`,
   acknowledgeTamper: () => 'Let a module work again that tampering has stopped.',
   zeroise: (args) => `Zeroise the module: overwrite all of its secrets. Reason: ${args.reason}.`,
+  rotateKek: () => 'Make a new key-encryption key, under which every key is wrapped again.',
+  retireKek: () => 'Give up the key-encryption key before: what is still under it opens no more.',
   setPin: (args) => `Set the PIN of ${String(args.person)}.`,
   login: (args) => `Log in ${String(args.person)}.`,
   resetLogin: (args) => `Forget the failed logins of ${String(args.person)}.`,

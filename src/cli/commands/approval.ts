@@ -141,6 +141,12 @@ function addRequestCommands(approval: Command): void {
       body: { ...who, command: 'acknowledgeTamper', arguments: {} },
     }),
   )
+  add('rotate-kek', 'to make a new key-encryption key', (client, who) =>
+    client.call('domainStatement', { body: { ...who, command: 'rotateKek', arguments: {} } }),
+  )
+  add('retire-kek', 'to give up the key-encryption key before', (client, who) =>
+    client.call('domainStatement', { body: { ...who, command: 'retireKek', arguments: {} } }),
+  )
   add(
     'zeroise <reason>',
     'to end a module and overwrite its secrets',

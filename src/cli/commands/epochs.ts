@@ -15,6 +15,7 @@ import { fields, time, UsageError } from '../output.ts'
 import { type PassphraseOptions, passphraseFileOption, readPassphrase } from '../passphrase.ts'
 import { progressBar } from '../progress.ts'
 import { action, type Session } from '../session.ts'
+import { type ApprovalsOptions, approvalsOption, oneSet } from './domain.ts'
 
 const pollMs = 200
 /** Keys below which no bar is worth its flicker. */
@@ -25,6 +26,7 @@ export function addEpochCommands(domain: Command): void {
     .command('rotate-kek')
     .summary('a new key-encryption key; every key is re-wrapped while it is in use')
     .option('--no-wait', 'begin it, and do not wait for its end')
+    .option(...approvalsOption)
     .addHelpText(
       'after',
       `
@@ -35,10 +37,22 @@ Example:
   keyhold domain rotate-kek`,
     )
     .action(
-      action<{ wait: boolean }>(async (session, { options: { wait } }) => {
+      action<ApprovalsOptions & { wait: boolean }>(async (session, { options }) => {
+        const approvals = await oneSet(options)
         const client = await session.connect()
-        const begun = await client.call('rotateKek', { body: {} })
-        show(session, wait ? await ended(session, client, begun) : begun)
+        const begun = await client.call('rotateKek', { body: { approvals } })
+        show(session, options.wait ? await ended(session, client, begun) : begun)
+      }),
+    )
+  domain
+    .command('retire-kek')
+    .summary('end a rotation that waits for approvals')
+    .option(...approvalsOption)
+    .action(
+      action<ApprovalsOptions>(async (session, { options }) => {
+        const approvals = await oneSet(options)
+        const client = await session.connect()
+        show(session, await client.call('retireKek', { body: { approvals } }))
       }),
     )
   domain

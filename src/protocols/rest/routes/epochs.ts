@@ -1,7 +1,6 @@
 /** Routes about the keys of the domain itself: renewing the key-encryption key. */
 
 import { z } from 'zod'
-import { approvalsBytesMax } from '../../../hsm/contract/approval.ts'
 import { certificateBytesMax } from '../../../hsm/contract/certificate.ts'
 import { sealSecretBytesMax } from '../../../hsm/contract/limits.ts'
 import { sharesMax } from '../../../hsm/contract/share.ts'
@@ -15,6 +14,7 @@ import {
 } from '../../../kms/domain/rotation.ts'
 import { rotationKinds } from '../../../kms/domain/rotation-plan.ts'
 import { shred, shredCertificate } from '../../../kms/domain/shred.ts'
+import { approvals } from '../approvals.ts'
 import { errorCode } from '../errors.ts'
 import { type Route, route } from '../route.ts'
 import { bytes, keyId, queryInteger, text, time, version } from '../schemas.ts'
@@ -33,8 +33,8 @@ const rotation = z
   })
   .meta({ id: 'Rotation' })
 
-/** Where the rules of the domain want them: JSON (docs/formats/approval.md). */
-const approved = z.strictObject({ approvals: bytes(approvalsBytesMax).optional() })
+/** Where the rules of the domain want them. */
+const approved = z.strictObject({ approvals: approvals.optional() })
 
 const sealedBytesMax = sealSecretBytesMax + transportOverheadBytes
 
@@ -46,8 +46,8 @@ function answerOf({ failed, ...rest }: Rotation): z.output<typeof rotation> {
   }
 }
 
-function given({ approvals }: z.output<typeof approved>): Approvals {
-  return approvals === undefined ? {} : { approvals }
+function given({ approvals: set }: z.output<typeof approved>): Approvals {
+  return set === undefined ? {} : { approvals: Buffer.from(JSON.stringify(set)) }
 }
 
 const passphraseText = 1_024
@@ -67,7 +67,7 @@ const shredBody = z.strictObject({
     })
     .optional(),
   passphrases: bytes(sharesMax * (2 + passphraseText) + sealedBytesMax).optional(),
-  approvals: bytes(approvalsBytesMax).optional(),
+  approvals: approvals.optional(),
 })
 const sharesBytesMax = 64 * 1024
 
@@ -105,7 +105,11 @@ export const epochRoutes: readonly Route[] = [
     body: shredBody,
     result: z.strictObject({ rotation, shares: bytes(sharesBytesMax).optional() }),
     handle: async ({ kms, caller, body }) => {
-      const { shares, ...begun } = await shred(kms, caller, body)
+      const { approvals: set, ...asked } = body
+      const { shares, ...begun } = await shred(kms, caller, {
+        ...asked,
+        ...given({ approvals: set }),
+      })
       return { rotation: answerOf(begun), ...(shares ? { shares } : {}) }
     },
   }),
