@@ -29,6 +29,8 @@ suite('the tour', { timeout: 120_000 }, () => {
       assert.match(stdout, /code: +MODULE_TAMPERED/)
       assert.match(stdout, /the module was zeroised on/)
       assert.equal(stdout.match(/The module is open/g)?.length, 2)
+      assert.equal(stdout.match(/1 more needed/g)?.length, 2)
+      assert.match(stdout, /Signed by: nobody yet/)
       assert.deepEqual(readdirSync(folder), [])
     } finally {
       rmSync(folder, { recursive: true, force: true })

@@ -44,7 +44,9 @@ export async function ceremony(stage: Stage): Promise<void> {
   }
   writeFileSync(stage.file('ceremony.json'), JSON.stringify(plan, undefined, 2))
   stage.say('What is founded stands in a file; the transcript says what was, signed by the module.')
-  await stage.keyhold([...['domain', 'found', '--from', 'ceremony.json', '--ceremony', 'ceremony']])
+  await stage.keyhold(['domain', 'found', '--from', 'ceremony.json', '--ceremony', 'ceremony'])
+  const checked = await stage.keyhold(['domain', 'verify-transcript', 'ceremony/transcript.json'])
+  if (!checked.stdout.includes('otto')) throw new TourError('an officer is not in the transcript')
 }
 
 export async function unlock(stage: Stage): Promise<void> {
@@ -60,7 +62,8 @@ async function openByShares(stage: Stage): Promise<void> {
       ...['unlock', '--share', `ceremony/share-${number}-${name}.share`],
       ...['--key', `${name}.custodian`, ...byPassphrase],
     ])
-  await offer(1, 'ada')
+  const first = await offer(1, 'ada')
+  if (!first.stdout.includes('1 more needed')) throw new TourError('one share was enough')
   await offer(3, 'cleo')
   await stage.serverReady()
 }
@@ -90,6 +93,8 @@ export async function exportKey(stage: Stage): Promise<void> {
   await stage.keyhold(wrap, exitCodes.refused)
   const asked = ['wrap', 'transport', 'payments', '--requester', 'olga', '--output', 'wrap.json']
   await stage.keyhold(['approval', 'request', ...asked])
+  stage.say('Whoever is asked reads first what it is for:')
+  await stage.keyhold(['approval', 'show', 'wrap.json'])
   await approve(stage, 'wrap.json', 'olga')
   const lone = await stage.keyhold([...wrap, '--approvals', 'wrap.json'], exitCodes.refused)
   if (!lone.stderr.includes('APPROVALS_MISSING')) throw new TourError('one officer was enough')
