@@ -63,10 +63,6 @@ export const groups: readonly Group[] = [
     add: async (program) => (await import('./commands/unlock.ts')).addUnlockCommand(program),
   },
   {
-    names: ['approve'],
-    add: async (program) => (await import('./commands/approve.ts')).addApproveCommand(program),
-  },
-  {
     names: ['tamper'],
     add: async (program) => (await import('./commands/tamper.ts')).addTamperCommands(program),
   },

@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, before, suite, test } from 'node:test'
+import { parseStatement, readApprovals, readRequest } from '../../src/cli/approvals/request-file.ts'
 import { exitCodes } from '../../src/cli/exit-codes.ts'
 import type { ServerPlace } from '../../src/client/config.ts'
 import { Connection } from '../../src/client/connection.ts'
@@ -117,7 +118,7 @@ function codeOf({ code, stderr }: Ran): string {
 }
 
 const approve = (file: string, name: string) =>
-  run(['approve', file, '--as', name, '--key', `${name}.key`, '--yes'])
+  run(['approval', 'sign', file, '--as', name, '--key', `${name}.key`, '--yes'])
 
 function placeOf(data: string): ServerPlace {
   return JSON.parse(readFileSync(at(data, 'unlock.json'), 'utf8'))
@@ -144,14 +145,11 @@ suite('a module that starts tampered', () => {
     await approve('request.json', 'olga')
     assert.equal(codeOf(await send()), 'APPROVALS_MISSING', 'one of two')
     await approve('request.json', 'otto')
-    const {
-      format: _,
-      domain,
-      command,
-      arguments: __,
-      ...signed
-    } = JSON.parse(readFileSync(at('request.json'), 'utf8'))
+    const [statement = ''] = (await readRequest(at('request.json'))).statements
+    const { command, domain } = parseStatement(statement)
     assert.deepEqual([command, domain], ['acknowledgeTamper', status.domain])
+    const [signed] = await readApprovals([at('request.json')])
+    assert(signed)
     const forged: [object, string][] = [
       [{ ...signed, requester: 'otto' }, 'APPROVAL_INVALID'],
       [{ ...signed, expires: signed.expires - 1 }, 'APPROVAL_INVALID'],

@@ -34,7 +34,6 @@ const commands = [
   'certificate',
   'entropy',
   'unlock',
-  'approve',
   'tamper',
   'bench',
 ]

@@ -1,6 +1,6 @@
 /** A transcript as a file: read strictly, signed by one more person, told to people. */
 
-import { createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:crypto'
+import { createPublicKey, type KeyObject, sign } from 'node:crypto'
 import * as z from 'zod'
 import { clientError } from '../../client/errors.ts'
 import { peopleMax } from '../../hsm/contract/domain-state.ts'
@@ -75,16 +75,6 @@ export function signTranscript(
   const others = transcript.signatures.filter((other) => other.name !== name)
   const own = { name, signature: signature.toString('base64') }
   return { ...transcript, signatures: [...others, own] }
-}
-
-/** PEM, under a passphrase or not. @throws ClientError FILE_INVALID */
-export function parsePrivateKey(pem: Buffer, passphrase: Uint8Array | undefined): KeyObject {
-  try {
-    const secret = passphrase && { passphrase: Buffer.from(passphrase) }
-    return createPrivateKey({ key: pem, format: 'pem', ...secret })
-  } catch (cause) {
-    throw clientError('FILE_INVALID', 'the private key does not open', { cause })
-  }
 }
 
 /** For people. */

@@ -10,7 +10,6 @@ import type { Client } from '../../client/client.ts'
 import { clientError } from '../../client/errors.ts'
 import { signStatements } from '../../client/files/sign.ts'
 import { signApproval } from '../../hsm/contract/approval.ts'
-import { officerKeyFileBytesMax, openOfficerKey } from '../../hsm/contract/officer-key.ts'
 import {
   parseStatement,
   readRequest,
@@ -20,9 +19,9 @@ import {
 import { statementInWords } from '../approvals/words.ts'
 import { integer, pair } from '../options.ts'
 import { UsageError } from '../output.ts'
-import { type PassphraseOptions, passphraseFileOption, readPassphrase } from '../passphrase.ts'
+import { type PersonKeyOptions, personKeyOptions, readPersonKey } from '../person-key.ts'
 import { action, type Session } from '../session.ts'
-import { readPrivateFile, readSmallFile } from '../small-file.ts'
+import { readSmallFile } from '../small-file.ts'
 import { readChange } from './domain.ts'
 
 interface RequestOptions {
@@ -31,9 +30,7 @@ interface RequestOptions {
   readonly minutes?: number
 }
 
-interface SignOptions extends PassphraseOptions {
-  readonly as: string
-  readonly key: string
+interface SignOptions extends PersonKeyOptions {
   readonly part?: Readonly<Record<string, string>>
   readonly yes?: boolean
 }
@@ -73,11 +70,11 @@ export function addApprovalCommands(program: Command): void {
   approval
     .command('sign <request>')
     .summary('read it, and sign it with your key')
-    .requiredOption('--as <name>', 'your name in the domain')
-    .requiredOption('--key <file>', 'your private key: keyhold officer key')
+    .requiredOption(...personKeyOptions.as)
+    .requiredOption(...personKeyOptions.key)
     .option('--part <name=file>', 'must be this file: its digest is compared', pair)
     .option('--yes', 'sign without being asked')
-    .option(...passphraseFileOption)
+    .option(...personKeyOptions.passphraseFile)
     .description(
       'Shows in plain words everything that the signature is over, asks, and adds your signature to the ' +
         'request. Nothing else that stands in the file is believed.',
@@ -169,10 +166,7 @@ async function signRequest(
   for (const statement of statements) output.note(`${statementInWords(statement)}\n`)
   await compareParts(statements, options.part ?? {})
   if (!options.yes) await askToSign(signal)
-  const bytes = await readPrivateFile(options.key, officerKeyFileBytesMax)
-  const passphrase = await readPassphrase(options, { isNew: false })
-  const key = openOfficerKey(bytes, passphrase)
-  passphrase.fill(0)
+  const key = await readPersonKey(options.key, options)
   const approvals = request.statements.map((text, index) => {
     const others = (request.approvals[index] ?? []).filter(({ person }) => person !== options.as)
     return [...others, signApproval(Buffer.from(text), options.as, key)]

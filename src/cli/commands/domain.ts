@@ -6,14 +6,14 @@ import { clientError } from '../../client/errors.ts'
 import type { DomainChange } from '../../client/types.ts'
 import { signApproval } from '../../hsm/contract/approval.ts'
 import { type DomainState, openSignedDomainState } from '../../hsm/contract/domain-state.ts'
-import { officerKeyFileBytesMax, openOfficerKey } from '../../hsm/contract/officer-key.ts'
 import { sealToTransportKey } from '../../hsm/contract/transport.ts'
 import { parseStatement, readApprovals } from '../approvals/request-file.ts'
 import { statementInWords } from '../approvals/words.ts'
 import { fields, table, time } from '../output.ts'
 import { readPassphrase } from '../passphrase.ts'
+import { readPersonKey } from '../person-key.ts'
 import { action, type Session } from '../session.ts'
-import { readPrivateFile, readSmallFile } from '../small-file.ts'
+import { readSmallFile } from '../small-file.ts'
 
 export const approvalsOption = [
   '--approvals <file...>',
@@ -161,12 +161,8 @@ async function pinBody(
   if (statement.command !== command || statement.arguments.person !== person) {
     throw clientError('APPROVAL_INVALID', 'the server asks for a signature over something else')
   }
-  const bytes = await readPrivateFile(key, officerKeyFileBytesMax)
-  const passphrase = await readPassphrase(passphraseFile === undefined ? {} : { passphraseFile }, {
-    isNew: false,
-  })
-  const approval = signApproval(Buffer.from(text), person, openOfficerKey(bytes, passphrase))
-  passphrase.fill(0)
+  const signing = await readPersonKey(key, passphraseFile === undefined ? {} : { passphraseFile })
+  const approval = signApproval(Buffer.from(text), person, signing)
   const { module, challenge: bound, predecessor, requester, notBefore, expires } = statement
   const terms = { module, challenge: bound, predecessor, requester, notBefore, expires }
   return { person, challenge, pin, approvals: { ...terms, approvals: [approval] } }

@@ -14,7 +14,6 @@ import { RehearsalFolder, RehearsedCustodians } from '../ceremony/rehearsal.ts'
 import {
   describeTranscript,
   encodeTranscript,
-  parsePrivateKey,
   readTranscript,
   signTranscript,
   verified,
@@ -22,11 +21,9 @@ import {
 import { exitCodes } from '../exit-codes.ts'
 import { pair } from '../options.ts'
 import { UsageError } from '../output.ts'
-import { type PassphraseOptions, passphraseFileOption, readPassphrase } from '../passphrase.ts'
+import { type PersonKeyOptions, personKeyOptions, readPersonKey } from '../person-key.ts'
 import { action, type Session } from '../session.ts'
-import { readPrivateFile, writeWhole } from '../small-file.ts'
-
-const privateKeyBytesMax = 16 * 1024
+import { writeWhole } from '../small-file.ts'
 
 /** Beneath `keyhold domain`. */
 export function addFoundingCommands(domain: Command): void {
@@ -157,9 +154,7 @@ async function rehearse(session: Session, options: FoundOptions): Promise<void> 
   output.result({ rehearsed: true, plan, signed: found.signed, missing: found.missing }, text)
 }
 
-interface SignOptions extends PassphraseOptions {
-  readonly as: string
-  readonly key: string
+interface SignOptions extends PersonKeyOptions {
   readonly yes?: boolean
 }
 
@@ -169,9 +164,9 @@ function addSignCommand(domain: Command): void {
     .argument('<file>', 'the transcript; gets the signature')
     .summary('sign the transcript as one of the people of the domain')
     .description('Checks the transcript, shows it, and signs what it says with your own key.')
-    .requiredOption('--as <name>', 'your name in the domain')
-    .requiredOption('--key <path>', 'your private key, PEM')
-    .option(...passphraseFileOption)
+    .requiredOption(...personKeyOptions.as)
+    .requiredOption(...personKeyOptions.key)
+    .option(...personKeyOptions.passphraseFile)
     .option('--yes', 'sign without asking')
     .action(
       action<SignOptions>(async ({ output }, { args: [file = ''], options }) => {
@@ -182,8 +177,7 @@ function addSignCommand(domain: Command): void {
           const isSure = await askYes(`Sign this as ${options.as}?`, false)
           if (!isSure) throw clientError('INTERRUPTED', 'nothing was signed')
         }
-        const pem = await readPrivateFile(options.key, privateKeyBytesMax)
-        const key = parsePrivateKey(pem, await passphraseOf(pem, options))
+        const key = await readPersonKey(options.key, options)
         const signed = signTranscript(transcript, options.as, key)
         await writeWhole(file, encodeTranscript(signed), { force: true, mode: 0o644 })
         const { missing } = verified(signed)
@@ -191,12 +185,6 @@ function addSignCommand(domain: Command): void {
         output.result({ signed: options.as, missing }, `signed by ${options.as}; ${rest}`)
       }),
     )
-}
-
-/** Of a key that is under one. */
-async function passphraseOf(pem: Buffer, options: SignOptions): Promise<Uint8Array | undefined> {
-  const isEncrypted = pem.includes('ENCRYPTED')
-  return isEncrypted ? readPassphrase(options, { isNew: false }) : undefined
 }
 
 function addVerifyCommand(domain: Command): void {

@@ -1,6 +1,6 @@
 /**
  * `keyhold tamper`: what stopped a module, and what people do about it: acknowledge, so that it goes on, or
- * zeroise. Where the domain has the rule `tamper` that takes a request with approvals (`keyhold approve`).
+ * zeroise. Where the domain has the rule `tamper` that takes a request that people sign (`keyhold approval`).
  */
 
 import { readFile } from 'node:fs/promises'
@@ -10,17 +10,12 @@ import * as z from 'zod'
 import { readUnlockPlace } from '../../client/config.ts'
 import { Connection } from '../../client/connection.ts'
 import { clientError } from '../../client/errors.ts'
-import { approvalMsMax } from '../../hsm/contract/approval.ts'
-import {
-  type ApprovalRequest,
-  approvalsOf,
-  encodeRequest,
-  newRequest,
-  readRequest,
-} from '../approvals/acknowledgement-file.ts'
+import { approvalMsMax, approvalStatement } from '../../hsm/contract/approval.ts'
+import { parseStatement, readRequest, writeRequest } from '../approvals/request-file.ts'
+import { statementInWords } from '../approvals/words.ts'
 import { fields, UsageError } from '../output.ts'
 import { action, type Session } from '../session.ts'
-import { writeWhole } from '../small-file.ts'
+import { approvalsOption, oneSet } from './domain.ts'
 
 const stopped = z.object({
   state: z.literal('tampered'),
@@ -40,7 +35,7 @@ interface ServerOptions {
   readonly server?: string
 }
 interface ActOptions extends ServerOptions {
-  readonly approvals?: string
+  readonly approvals?: readonly string[]
   readonly reason?: string
   readonly confirm?: string
 }
@@ -109,13 +104,13 @@ function addRequestCommand(tamper: Command): void {
         const issued = await post(connection, '/v1/tamper/challenge', { command })
         const given = parse(challenge, issued)
         const notBefore = given.expires - approvalMsMax
-        const request = newRequest(
-          { domain, command, arguments: argumentsOf(asked, options) },
-          { module, ...given, predecessor: '', requester: options.requester, notBefore },
-        )
-        await writeWhole(options.output, encodeRequest(request), { mode: 0o644 })
-        const next = `keyhold approve ${options.output} --as NAME --key FILE`
-        session.output.result(request, `${options.output}: to be approved with\n  ${next}`)
+        const asks = { command, arguments: argumentsOf(asked, options), parts: {} }
+        const terms = { module, ...given, predecessor: '', requester: options.requester, notBefore }
+        const text = approvalStatement(domain, asks, terms).toString()
+        await writeRequest(options.output, { statements: [text], approvals: [[]] }, {})
+        const next = `To be signed with: keyhold approval sign ${options.output} --as NAME --key FILE`
+        const words = `${statementInWords(parseStatement(text))}\n\n${next}`
+        session.output.result({ file: options.output, statements: [text] }, words)
       }),
     )
 }
@@ -124,7 +119,7 @@ function addActCommand(tamper: Command, act: Act, summary: string): void {
   const command = tamper
     .command(act)
     .summary(summary)
-    .option('--approvals <file>', 'an approved request, where the domain has a rule for it')
+    .option(...approvalsOption)
     .option(...serverOption)
   if (act === 'zeroise') {
     command
@@ -141,9 +136,7 @@ function addActCommand(tamper: Command, act: Act, summary: string): void {
       if (act === 'zeroise' && options.confirm !== domain) {
         throw clientError('FILE_INVALID', `--confirm has to be ${domain}`)
       }
-      const request =
-        options.approvals === undefined ? undefined : await readRequest(options.approvals)
-      const done = await post(connection, `/v1/tamper/${act}`, bodyOf(act, options, request))
+      const done = await post(connection, `/v1/tamper/${act}`, await bodyOf(act, options))
       const text =
         act === 'zeroise' ? 'The module is zeroised.' : 'Acknowledged: the module goes on.'
       session.output.result(done, text)
@@ -151,13 +144,17 @@ function addActCommand(tamper: Command, act: Act, summary: string): void {
   )
 }
 
-/** What is sent is what was approved. */
-function bodyOf(act: Act, options: ActOptions, request: ApprovalRequest | undefined): object {
-  if (!request) return argumentsOf(act, options)
-  if (request.command !== actions[act]) {
-    throw clientError('FILE_INVALID', `the request is for ${request.command}`)
+/** What is sent is what was signed. */
+async function bodyOf(act: Act, options: ActOptions): Promise<object> {
+  const approvals = await oneSet(options)
+  const [file] = options.approvals ?? []
+  if (!approvals || file === undefined) return argumentsOf(act, options)
+  const [text = ''] = (await readRequest(file)).statements
+  const { command, arguments: args } = parseStatement(text)
+  if (command !== actions[act]) {
+    throw clientError('FILE_INVALID', `the request is for ${command}`)
   }
-  return { ...request.arguments, approvals: approvalsOf(request) }
+  return { ...args, approvals }
 }
 
 function argumentsOf(act: Act, { reason = '' }: { readonly reason?: string }): { reason?: string } {

@@ -54,6 +54,11 @@ export function makeOfficerKey(kind: OfficerKeyKind, passphrase: Uint8Array): Ne
   return { file, credential: credentialOf(privateKey) }
 }
 
+/** Whether the file is one, as far as its first bytes say. */
+export function isOfficerKeyFile(file: Uint8Array): boolean {
+  return magic.equals(file.subarray(0, magic.length))
+}
+
 /**
  * A wrong passphrase and one changed bit are one and the same refusal.
  * @throws HsmError CIPHERTEXT_INVALID
