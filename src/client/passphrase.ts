@@ -26,10 +26,17 @@ export async function passphraseIn(
   }
   const content = await readFile(file)
   const end = content.indexOf('\n')
-  const passphrase = Uint8Array.from(end < 0 ? content : content.subarray(0, end))
+  const passphrase = secretCopy(end < 0 ? content : content.subarray(0, end))
   content.fill(0)
   assertPassphrase(passphrase, bytesMin)
   return passphrase
+}
+
+/** In an ArrayBuffer of its own: of short typed arrays V8 makes copies that nobody overwrites. */
+function secretCopy(bytes: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(new ArrayBuffer(bytes.length))
+  copy.set(bytes)
+  return copy
 }
 
 function assertPassphrase({ length }: Uint8Array, bytesMin: number): void {
@@ -91,7 +98,7 @@ function askHidden({ input, write }: Terminal, question: string): Promise<Uint8A
         break
       }
       if (enter.has(byte)) {
-        finish(() => resolve(Uint8Array.from(typed.subarray(0, length))))
+        finish(() => resolve(secretCopy(typed.subarray(0, length))))
         break
       }
       if (erase.has(byte)) length = withoutLastCharacter(typed, length)

@@ -1,5 +1,5 @@
 /**
- * The module as a process of the host's own: started with an empty environment, no standard input, the
+ * The module as a process of the host's own: started with no environment of ours, no standard input, the
  * door as descriptor 3 and nothing else (module-command.ts). What it prints is bounded and escaped before
  * anybody reads it. How it ended is told apart, because a bug, a lack of memory and a hit on the wall are
  * different news.

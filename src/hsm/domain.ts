@@ -29,6 +29,7 @@ import {
 } from './contract/double-signature.ts'
 import { HsmError } from './contract/errors.ts'
 import { type KeyId, keyIdBytes } from './contract/keys.ts'
+import { secretMemory } from './contract/secret-memory.ts'
 import {
   derive,
   EpochKeys,
@@ -172,7 +173,7 @@ export class Domain implements Disposable {
 
   /** domainBytes in the form above. */
   encode(): Secret {
-    const bytes = Buffer.allocUnsafeSlow(domainBytes)
+    const bytes = secretMemory(domainBytes)
     bytes.writeUInt8(this.development ? flagDevelopment : 0, 0)
     bytes.set(this.#epochKeys.encode(), 1)
     for (const [index, name] of ownNames.entries()) {

@@ -6,6 +6,7 @@
 
 import assert from 'node:assert/strict'
 import { HsmError } from './contract/errors.ts'
+import { secretMemory } from './contract/secret-memory.ts'
 import type { Parameter } from './digest-scheme.ts'
 
 const wordBytes = 8
@@ -77,7 +78,7 @@ export class Scratch implements Disposable {
   /** A copy, in memory of its own. */
   read(address: bigint, lengthBytes: number): Buffer {
     const start = this.#offset(address)
-    const copy = Buffer.allocUnsafeSlow(lengthBytes)
+    const copy = secretMemory(lengthBytes)
     assert(this.#arena.bytes.copy(copy, 0, start, start + lengthBytes) === lengthBytes)
     return copy
   }

@@ -353,11 +353,16 @@ const closeRange = 436n
 const closeRangeCloexec = 4n
 
 /**
- * Replaces this process by another program, with an empty environment and descriptors 0 to 3. Node has
+ * Replaces this process by another program, with the given environment and descriptors 0 to 3. Node has
  * marked them to be closed; a duplicate has no such mark. All others are closed, also those that whoever
  * started the host had open and handed down without a thought. Returns only by throwing.
+ * @param environment NAME=value, and nothing else
  */
-export function execute(file: string, args: readonly string[]): never {
+export function execute(
+  file: string,
+  args: readonly string[],
+  environment: readonly string[],
+): never {
   if (linux) {
     const refused = linux.syscall(closeRange, 4n, 0xffff_ffffn, closeRangeCloexec)
     assert(refused === 0n, 'the kernel does not close what was handed down (Linux before 5.11)')
@@ -369,7 +374,8 @@ export function execute(file: string, args: readonly string[]): never {
     assert(libc.close(duplicate) === 0)
   }
   using scratch = arena.scratch()
-  const texts = [file, ...args].map((argument) => scratch.text(argument))
-  libc.execve(scratch.text(file), scratch.numbers([...texts, 0n]), scratch.numbers([0n]))
+  const list = (texts: readonly string[]) =>
+    scratch.numbers([...texts.map((text) => scratch.text(text)), 0n])
+  libc.execve(scratch.text(file), list([file, ...args]), list(environment))
   assert.fail('the program could not be executed')
 }

@@ -11,6 +11,7 @@
 import assert from 'node:assert/strict'
 import { randomFillSync } from 'node:crypto'
 import type { EntropyStatus } from './contract/entropy.ts'
+import { secretMemory } from './contract/secret-memory.ts'
 import { Generator } from './entropy/generator.ts'
 import { Jitter } from './entropy/jitter.ts'
 import { type FailureReport, MonitoredSource } from './entropy/monitored-source.ts'
@@ -51,7 +52,7 @@ export interface RandomOptions {
 export function randomBytes(length: number, options: RandomOptions = {}): Buffer {
   assert(Number.isSafeInteger(length) && length >= 0)
   const { generator } = start()
-  const bytes = Buffer.allocUnsafeSlow(length)
+  const bytes = secretMemory(length)
   if (options.predictionResistance || length > poolBytes / 2) generator.generate(bytes, options)
   else pool.take(generator, bytes)
   return bytes

@@ -6,6 +6,7 @@
  */
 
 import { inspect } from 'node:util'
+import { secretCopy } from './contract/secret-memory.ts'
 
 export class Secret implements Disposable {
   readonly #bytes: Uint8Array
@@ -18,9 +19,7 @@ export class Secret implements Disposable {
 
   /** A copy of the given bytes in memory outside the shared pool; the caller erases its own. */
   static copyOf(bytes: Uint8Array): Secret {
-    const own = Buffer.allocUnsafeSlow(bytes.length)
-    own.set(bytes)
-    return new Secret(own)
+    return new Secret(secretCopy(bytes))
   }
 
   get length(): number {

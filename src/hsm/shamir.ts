@@ -9,6 +9,7 @@
 
 import assert from 'node:assert/strict'
 import { HsmError } from './contract/errors.ts'
+import { secretMemory } from './contract/secret-memory.ts'
 import { sharesMax, thresholdMin } from './contract/share.ts'
 import { Secret } from './secret.ts'
 
@@ -55,7 +56,7 @@ function evaluated(
   polynomial: { readonly coefficients: Uint8Array; readonly degree: number; readonly x: number },
 ): Secret {
   const { coefficients, degree, x } = polynomial
-  const values = Buffer.allocUnsafeSlow(secret.length)
+  const values = secretMemory(secret.length)
   for (let octet = 0; octet < secret.length; octet += 1) {
     let value = 0
     for (let power = degree - 1; power >= 0; power -= 1) {
@@ -86,7 +87,7 @@ export function combine(shares: readonly IndexedShare[], threshold: number): Sec
   if (length === 0 || shares.some(({ share }) => share.length !== length)) {
     throw new HsmError('SHARE_INVALID', 'shares of one secret have one length')
   }
-  const secret = Buffer.alloc(length)
+  const secret = secretMemory(length)
   for (const { index, share } of shares) {
     const weight = lagrangeWeight(index, indices)
     share.expose((bytes) => {

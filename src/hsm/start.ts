@@ -9,6 +9,7 @@
  * goes on to the module (attestation.ts). Whoever starts the module decides what code it is; this program adds no trust.
  */
 
+import { allocatorSetting } from './allocator.ts'
 import { execute, filterSystemCalls, forbidNewPrivileges } from './native.ts'
 import { ioUringFilter } from './wall-filter.ts'
 
@@ -28,7 +29,7 @@ if (process.platform === 'linux') {
   forbidNewPrivileges()
   filterSystemCalls(ioUringFilter(process.arch))
 }
-execute(process.execPath, [
+const nodeArguments = [
   '--permission',
   '--allow-ffi',
   '--allow-worker',
@@ -47,4 +48,6 @@ execute(process.execPath, [
   ...furtherFlags,
   entry,
   ...given.filter(isForModule),
-])
+]
+
+execute(process.execPath, nodeArguments, [allocatorSetting])

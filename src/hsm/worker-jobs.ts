@@ -8,6 +8,7 @@
 import assert from 'node:assert/strict'
 import { constants, createPrivateKey, type KeyObject, privateDecrypt } from 'node:crypto'
 import { HsmError } from './contract/errors.ts'
+import { secretCopy } from './contract/secret-memory.ts'
 import type { DigestScheme } from './digest-scheme.ts'
 import { NativeKey } from './native.ts'
 import { slhDsaPrivateKey } from './native-random.ts'
@@ -148,8 +149,7 @@ function oaepDecrypt(job: Extract<WorkerJob, { kind: 'oaepDecrypt' }>): Uint8Arr
 
 /** So that it can be handed to another thread, and erased there, without leaving a copy. */
 function ownMemory(bytes: Buffer): Buffer {
-  const own = Buffer.allocUnsafeSlow(bytes.length)
-  bytes.copy(own)
+  const own = secretCopy(bytes)
   bytes.fill(0)
   return own
 }

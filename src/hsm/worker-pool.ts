@@ -7,6 +7,7 @@
 import assert from 'node:assert/strict'
 import { Worker } from 'node:worker_threads'
 import { HsmError, type HsmErrorCode } from './contract/errors.ts'
+import { secretCopy } from './contract/secret-memory.ts'
 import { runJob, type WorkerJob, type WorkerResult, type WorkerResults } from './worker-jobs.ts'
 
 /** Jobs that wait or run; more are refused. */
@@ -72,7 +73,7 @@ export async function callWorker<Job extends WorkerJob>(
 export function withOwnBytes<Job extends WorkerJob>(job: Job): Job {
   const members = Object.entries(job).map(([name, value]) => [
     name,
-    value instanceof Uint8Array ? Uint8Array.from(value) : value,
+    value instanceof Uint8Array ? secretCopy(value) : value,
   ])
   return Object.fromEntries(members) as Job
 }

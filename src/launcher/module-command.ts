@@ -1,5 +1,5 @@
 /**
- * How a module's process is started: an empty environment, no standard input, the door as descriptor 3
+ * How a module's process is started: no environment of ours, no standard input, the door as descriptor 3
  * and nothing else (design section 4), whoever starts it.
  */
 

@@ -6,6 +6,7 @@
 import { constants } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { sealSecretBytesMax } from '../hsm/contract/limits.ts'
+import { secretCopy } from '../hsm/contract/secret-memory.ts'
 import { LauncherError } from './errors.ts'
 
 /** @throws LauncherError CONFIGURATION_INVALID, FILE_UNSAFE */
@@ -31,8 +32,7 @@ export async function readSecretFile(
     const { bytesRead } = await handle.read(content)
     const line = kind === 'passphrase' ? content.indexOf('\n') : -1
     const length = line < 0 ? bytesRead : line
-    if (length > 0 && length <= sealSecretBytesMax)
-      return Uint8Array.from(content.subarray(0, length))
+    if (length > 0 && length <= sealSecretBytesMax) return secretCopy(content.subarray(0, length))
     const range = `1 to ${sealSecretBytesMax}`
     throw new LauncherError(
       'CONFIGURATION_INVALID',

@@ -5,7 +5,7 @@
  * terminal each time anew; or what the machine's TPM gives back. The server keeps none; the host overwrites the bytes that it is handed.
  */
 
-import { randomBytes } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import { passphraseIn, type Terminal, typedPassphrase } from '../client/passphrase.ts'
@@ -14,6 +14,7 @@ import type { NewSecret } from '../host/options.ts'
 import { tpmPlace } from '../host/seals.ts'
 import { makeTpmSeal, openTpmSeal } from '../host/tpm/seal.ts'
 import type { SealKind } from '../hsm/contract/domain-commands.ts'
+import { secretMemory } from '../hsm/contract/secret-memory.ts'
 import { type Configuration, ConfigurationError } from './configuration.ts'
 
 const keyFileBytes = 32
@@ -76,13 +77,14 @@ async function developmentKey(folder: string): Promise<Uint8Array> {
   if (found !== undefined || (await isFounded(folder))) {
     throw new Error(`${file} is missing or damaged: without it the development domain stays closed`)
   }
-  await writeDurably(file, [randomBytes(keyFileBytes)])
-  return developmentKey(folder)
+  const secret = randomFillSync(secretMemory(keyFileBytes))
+  await writeDurably(file, [secret])
+  return secret
 }
 
 async function newDevelopmentKey(folder: string): Promise<NewSecret> {
-  const secret = randomBytes(keyFileBytes)
-  const files = { [developmentKeyName]: Buffer.from(secret) }
+  const secret = randomFillSync(secretMemory(keyFileBytes))
+  const files = { [developmentKeyName]: secret }
   return { secret, files, kept: () => rm(path.join(folder, developmentKeyName), { force: true }) }
 }
 

@@ -7,6 +7,7 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { clientError } from '../../client/errors.ts'
+import { secretCopy } from '../../hsm/contract/secret-memory.ts'
 import { checkShare, shareFileBytesMax } from '../../hsm/contract/share.ts'
 import { readSmallFile } from '../small-file.ts'
 import type { CeremonyFolder } from './folder.ts'
@@ -95,7 +96,7 @@ async function collectSecrets(
     for (const bytes of passphrases.values()) bytes.fill(0)
     throw error
   }
-  const copies = [...passphrases.values()].map((bytes) => Uint8Array.from(bytes))
+  const copies = [...passphrases.values()].map((bytes) => secretCopy(bytes))
   const secrets = {
     seal: sealSecret && sealSealSecret(transportKey, sealSecret),
     passphrases: copies.length > 0 ? sealPassphrases(transportKey, copies) : undefined,

@@ -18,6 +18,7 @@ import { readUnlockPlace } from '../../client/config.ts'
 import { Connection } from '../../client/connection.ts'
 import { clientError } from '../../client/errors.ts'
 import { encodeCustodianPublicKey } from '../../hsm/contract/custodian-key.ts'
+import { secretCopy } from '../../hsm/contract/secret-memory.ts'
 import { type ShareKey, shareFileBytesMax } from '../../hsm/contract/share.ts'
 import { XWingPrivateKey } from '../../hsm/contract/x-wing.ts'
 import { offerShare } from '../shares/offer.ts'
@@ -84,7 +85,7 @@ export class RehearsedCustodians {
       ...attendants,
       passphrase: async (name) => {
         const passphrase = await attendants.passphrase(name)
-        this.#keys.set(name, { passphrase: Uint8Array.from(passphrase) })
+        this.#keys.set(name, { passphrase: secretCopy(passphrase) })
         return passphrase
       },
     }

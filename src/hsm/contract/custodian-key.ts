@@ -15,6 +15,7 @@ import {
   passphraseKey,
   saltBytes,
 } from './passphrase-key.ts'
+import { secretMemory } from './secret-memory.ts'
 import { transportPublicKeyBytes } from './transport.ts'
 import { XWingPrivateKey, xWingSeedBytes } from './x-wing.ts'
 
@@ -39,7 +40,7 @@ export interface NewCustodianKey {
 
 /** The passphrase stays the caller's. */
 export function makeCustodianKey(passphrase: Uint8Array): NewCustodianKey {
-  const seed = randomFillSync(Buffer.allocUnsafeSlow(xWingSeedBytes))
+  const seed = randomFillSync(secretMemory(xWingSeedBytes))
   const salt = randomFillSync(Buffer.alloc(saltBytes))
   const { publicKey } = new XWingPrivateKey(seed)
   const start = Buffer.concat([magic, Buffer.from([version]), encodeCost(keyFileCost)])

@@ -4,6 +4,7 @@
  */
 
 import { createCipheriv, createDecipheriv } from 'node:crypto'
+import { secretMemory } from './secret-memory.ts'
 
 export const onceOverheadBytes = 16
 const nonce = Buffer.alloc(12)
@@ -22,7 +23,7 @@ export function openOnce(key: Uint8Array, aad: Uint8Array, sealed: Uint8Array): 
   const decipher = createDecipheriv('aes-256-gcm', key, nonce)
   decipher.setAAD(aad)
   decipher.setAuthTag(sealed.subarray(end))
-  const opened = Buffer.allocUnsafeSlow(end)
+  const opened = secretMemory(end)
   const piece = decipher.update(sealed.subarray(0, end))
   opened.set(piece)
   piece.fill(0)

@@ -19,6 +19,7 @@ import {
   saltBytes,
   shareCost,
 } from './passphrase-key.ts'
+import { secretMemory } from './secret-memory.ts'
 import { sealToTransportKey, transportOverheadBytes } from './transport.ts'
 import type { XWingPrivateKey } from './x-wing.ts'
 
@@ -232,7 +233,7 @@ export function checkShare(file: Uint8Array, by: ShareKey): ShareDescription {
 export function encodeOfferedShare(file: Uint8Array, by: ShareKey): Buffer {
   const { place, check } = parseShare(file)
   const share = openShare(file, by)
-  const offered = Buffer.allocUnsafeSlow(offeredShareBytes)
+  const offered = secretMemory(offeredShareBytes)
   offered.set(encodePlace(place))
   offered.set(check, placeBytes)
   offered.set(share, placeBytes + checkBytes)
@@ -258,7 +259,7 @@ export function decodeOfferedShare(offered: Uint8Array): {
 /** Byte strings in one part: each behind its length in 2 bytes. Whoever hands over secrets erases the result. */
 export function encodeList(items: readonly Uint8Array[]): Buffer {
   const length = items.reduce((sum, item) => sum + 2 + item.length, 0)
-  const bytes = Buffer.allocUnsafeSlow(length)
+  const bytes = secretMemory(length)
   let offset = 0
   for (const item of items) {
     offset = bytes.writeUInt16BE(item.length, offset)

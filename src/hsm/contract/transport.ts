@@ -19,6 +19,7 @@ import {
   type KeyObject,
 } from 'node:crypto'
 import { HsmError } from './errors.ts'
+import { secretMemory } from './secret-memory.ts'
 
 /** ML-KEM-768 encapsulation key, then X25519 public key. */
 export const transportPublicKeyBytes = 1184 + 32
@@ -118,7 +119,7 @@ export function openSealed(
   if (context.length > 0) decipher.setAAD(context)
   shared.fill(0)
   key.fill(0)
-  const opened = Buffer.allocUnsafeSlow(body.length - 16)
+  const opened = secretMemory(body.length - 16)
   decipher.setAuthTag(body.subarray(body.length - 16))
   const piece = decipher.update(body.subarray(0, body.length - 16))
   opened.set(piece)

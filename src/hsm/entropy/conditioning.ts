@@ -6,6 +6,7 @@
 
 import assert from 'node:assert/strict'
 import { hash } from 'node:crypto'
+import { secretMemory } from '../contract/secret-memory.ts'
 import { windowSamples } from './health-tests.ts'
 
 export const conditionedBytes = 48
@@ -18,7 +19,7 @@ const narrowestBits = 512
 export function condition(samples: Uint8Array): Buffer {
   assert.equal(samples.length, windowSamples)
   const digest = hash('sha384', samples, 'buffer')
-  const own = Buffer.allocUnsafeSlow(conditionedBytes)
+  const own = secretMemory(conditionedBytes)
   assert.equal(digest.copy(own), conditionedBytes)
   digest.fill(0)
   return own

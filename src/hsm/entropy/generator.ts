@@ -12,6 +12,7 @@
 import assert from 'node:assert/strict'
 import type { GeneratorStatus } from '../contract/entropy.ts'
 import { HsmError } from '../contract/errors.ts'
+import { secretMemory } from '../contract/secret-memory.ts'
 import { HmacDrbg, requestBytesMax } from './hmac-drbg.ts'
 import type { MonitoredSource } from './monitored-source.ts'
 
@@ -102,7 +103,7 @@ export class Generator implements Disposable {
     if (!this.#drbg || this.#drbg.needsReseed || isOld || predictionResistance) this.reseed()
     const drbg = this.#drbg
     assert(drbg)
-    const other = Buffer.allocUnsafeSlow(target.length)
+    const other = secretMemory(target.length)
     drbg.generate(target)
     this.#options.other(other)
     combine(target, other)
@@ -120,7 +121,7 @@ export class Generator implements Disposable {
     const blocks = this.#isExhausted ? [] : this.#options.sources.map((source) => source.block())
     const given = blocks.filter((block) => block !== undefined)
     if (given.length === 0) throw this.#exhaust()
-    const seed = Buffer.allocUnsafeSlow(given.reduce((length, block) => length + block.length, 0))
+    const seed = secretMemory(given.reduce((length, block) => length + block.length, 0))
     let offset = 0
     for (const block of given) {
       offset += block.copy(seed, offset)
@@ -138,7 +139,7 @@ export class Generator implements Disposable {
   }
 
   #stir(drbg: HmacDrbg): void {
-    const bytes = Buffer.allocUnsafeSlow(stirBytes)
+    const bytes = secretMemory(stirBytes)
     drbg.generate(bytes)
     this.#options.stir(bytes)
     bytes.fill(0)

@@ -13,6 +13,7 @@
 
 import { hash } from 'node:crypto'
 import type { SourceFailure } from '../contract/entropy.ts'
+import { secretMemory } from '../contract/secret-memory.ts'
 import type { NoiseSource } from './noise-source.ts'
 
 /** Nanoseconds, never decreasing: process.hrtime.bigint. A test gives a clock of its own. */
@@ -37,7 +38,7 @@ export class Jitter implements NoiseSource {
   readonly #clock: NanosecondClock
   readonly #stuckMax: number
   readonly #memory = new Uint8Array(memoryBytes)
-  readonly #seed = Buffer.alloc(32)
+  readonly #seed = secretMemory(32)
   #place = 1
   #tickNs = 0
   #lastTicks = 0

@@ -4,12 +4,13 @@
  * erased with it. Secrets and nonces have a pool each.
  */
 
+import { secretMemory } from '../contract/secret-memory.ts'
 import type { Generator } from './generator.ts'
 
 export const poolBytes = 4_096
 
 export class Pool implements Disposable {
-  readonly #bytes = Buffer.allocUnsafeSlow(poolBytes)
+  readonly #bytes = secretMemory(poolBytes)
   #used = poolBytes
 
   /** @param target at most poolBytes @throws HsmError MODULE_FAILED */

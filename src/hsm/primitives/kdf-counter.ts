@@ -10,6 +10,7 @@
 import { createHmac, type KeyObject } from 'node:crypto'
 import { keyTypes } from '../contract/algorithms.ts'
 import { HsmError } from '../contract/errors.ts'
+import { secretMemory } from '../contract/secret-memory.ts'
 import type { KeyMaterial } from '../keys/material.ts'
 import { Secret } from '../secret.ts'
 import { cmac } from './cmac.ts'
@@ -44,7 +45,7 @@ function derive(prf: Prf, options: DeriveOptions): Secret {
     throw new HsmError('ARGUMENT_INVALID', `the counter KDF makes 1 to ${lengthMax} bytes`)
   }
   const fixedInput = fixedInputOf(options)
-  const output = Buffer.allocUnsafeSlow(lengthBytes)
+  const output = secretMemory(lengthBytes)
   const counter = Buffer.alloc(4)
   for (let offset = 0, index = 1; offset < lengthBytes; index += 1) {
     counter.writeUInt32BE(index)

@@ -6,6 +6,7 @@
  */
 
 import { type Cipheriv, createCipheriv, type KeyObject } from 'node:crypto'
+import { secretMemory } from '../contract/secret-memory.ts'
 import { randomNonce } from '../random.ts'
 import { Secret } from '../secret.ts'
 import { open, seal } from './aead.ts'
@@ -20,7 +21,7 @@ export class DerivingKey implements Disposable {
   readonly #aes: Cipheriv
   readonly #k1: Buffer
   /** M1 xor K1, then M2 xor K1; a single thread uses it. */
-  readonly #blocks = Buffer.allocUnsafeSlow(32)
+  readonly #blocks = secretMemory(32)
 
   constructor(key: KeyObject) {
     this.#aes = createCipheriv('aes-256-ecb', key, null).setAutoPadding(false)
@@ -56,7 +57,7 @@ const derivingKey = (key: KeyObject): DerivingKey => new DerivingKey(key)
 
 /** Doubling in GF(2^128), SP 800-38B section 6.1, without a branch on the secret bit. Erases its input. */
 function doubled(block: Buffer): Buffer {
-  const result = Buffer.allocUnsafeSlow(16)
+  const result = secretMemory(16)
   let carry = 0
   for (let index = 15; index >= 0; index -= 1) {
     const byte = block[index] ?? 0
