@@ -4,6 +4,7 @@
  * an end of the module too, and destroyed. The server's process, in which manager and host live, is
  * scanned by another process in the middle of the work; so are data folder and logs. The same scan
  * finds every one of the keys in the module while they are loaded, so it can fail.
+ * After zeroising there is no module left to scan, and between overwriting and its end it cannot be scanned.
  */
 
 import assert from 'node:assert/strict'
@@ -152,5 +153,33 @@ suite('keys in memory', { timeout: 120_000 }, () => {
     assert.deepEqual(await scanMemory(server.modulePids(), inMemory), [])
     assert.deepEqual(await scanMemory([server.pid], inMemory), [])
     assert.deepEqual(scanFolder(server.folder, everywhere), [])
+  })
+
+  test('after zeroising, keys, root key and seal secret are not in manager and host', async () => {
+    const { server } = there
+    const transport = await server.ok('GET', '/v1/transport-key')
+    for (const [name, key] of Object.entries(known)) {
+      await importKey(`last-${name}`, key, bytesOf(transport.body.publicKey))
+    }
+    const secret = readFileSync(path.join(server.folder, 'development.key'))
+    const seal = readFileSync(path.join(server.folder, 'module/seals/key-file'))
+    using key = Secret.copyOf(secret)
+    using root = (await openSeal('key-file', seal, key)).root
+    const bytes = root.expose((exposed) => Buffer.from(exposed))
+    const rootNeedles = { ...bytesOfSecret('root', bytes), ...textOfSecret('root', bytes) }
+    const before = await scanMemory(server.modulePids(), { ...inMemory, ...rootNeedles })
+    for (const { name } of [...secrets, { name: 'root' }]) {
+      assert(
+        before.some(({ needle }) => needle.startsWith(`${name},`)),
+        `${name} was not there`,
+      )
+    }
+    const { domainId } = JSON.parse(readFileSync(path.join(server.folder, 'keyhold.json'), 'utf8'))
+    const asked = { reason: 'a scan of memory', confirm: domainId }
+    await server.ok('POST', '/v1/domain/zeroisation', asked)
+    while (server.modulePids().length > 0) await new Promise(setImmediate)
+    const needles = { ...everywhere, ...rootNeedles, ...bytesOfSecret('seal secret', secret) }
+    assert.deepEqual(await scanMemory([server.pid], needles), [])
+    assert.deepEqual(scanFolder(server.folder, { ...everywhere, ...rootNeedles }), [])
   })
 })
