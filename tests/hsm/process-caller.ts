@@ -54,6 +54,10 @@ export class ProcessCaller implements AsyncDisposable {
     return this.#end
   }
 
+  get pid(): number {
+    return this.#process.pid
+  }
+
   get ended(): Promise<ModuleEnd> {
     return this.#process.ended
   }

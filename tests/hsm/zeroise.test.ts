@@ -1,9 +1,14 @@
-/** A real module process that zeroises itself: how it ends, and what it says last. */
+/** A real module process that zeroises or locks itself: how it ends, what it says last, and what is left. */
 
 import assert from 'node:assert/strict'
-import { createPublicKey, verify } from 'node:crypto'
+import { createPublicKey, randomBytes, verify } from 'node:crypto'
 import { suite, test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { type Ask, newKeyId, p256 } from '../../src/hsm/door.testing.ts'
+import { openSeal } from '../../src/hsm/seals.ts'
+import { Secret } from '../../src/hsm/secret.ts'
+import { bytesOfSecret } from '../invariants/known-keys.ts'
+import { assertRoot, scanMemory } from '../invariants/scan.ts'
 import { ProcessCaller } from './process-caller.ts'
 
 const zeroise: Ask = { command: 'zeroise', arguments: { reason: 'end of life' } }
@@ -12,7 +17,7 @@ const chassis: Ask = {
   arguments: { signal: 'chassis-opened', detail: 'the lid' },
 }
 
-suite('zeroise', () => {
+suite('the end of a module', () => {
   for (const [ask, signal, detail] of [
     [zeroise, 'officer-command', 'end of life'],
     [chassis, 'chassis-opened', 'the lid'],
@@ -45,6 +50,31 @@ suite('zeroise', () => {
         [said.domain, said.module, said.signal, said.detail],
         [status.domainId, status.moduleId, signal, detail],
       )
+    })
+  }
+
+  for (const ask of [zeroise, { command: 'lock' }]) {
+    test(`invariant 2: after ${ask.command} the root key is not in memory, even before the process is gone`, async () => {
+      assertRoot()
+      await using caller = await ProcessCaller.start(undefined, 'lingering-entry.ts')
+      const keyFile = randomBytes(32)
+      const secret = caller.sealed('seal secret', keyFile)
+      const found = { development: true, seal: 'key-file' }
+      const { parts } = await caller.ok({ command: 'found', arguments: found, parts: { secret } })
+      assert(parts.seal)
+      const key = { key: newKeyId(), version: 1, template: p256 }
+      await caller.ok({ command: 'generateKey', arguments: key })
+      using opener = Secret.copyOf(keyFile)
+      using root = (await openSeal('key-file', parts.seal, opener)).root
+      const needles = bytesOfSecret(
+        'root',
+        root.expose((bytes) => Buffer.from(bytes)),
+      )
+      assert.notDeepEqual(await scanMemory([caller.pid], needles), [])
+      await caller.ok(ask)
+      // Its last word comes behind the answer, and the rest when that is written.
+      await setTimeout(200)
+      assert.deepEqual(await scanMemory([caller.pid], needles), [])
     })
   }
 })
