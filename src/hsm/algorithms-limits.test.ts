@@ -135,6 +135,28 @@ suite('ciphertexts', () => {
     }
   })
 
+  test('RSA-AES-KEY-WRAP opens what is whole, and no ephemeral key of another length', async () => {
+    const key = await keyOf('RSA-2048')
+    const { wrap, unwrap } = implementations['RSA-AES-KEY-WRAP-SHA-256']
+    using target = new Secret(randomBytes(2_400))
+    const { iv, ciphertext } = await must(wrap)(key, target)
+    assert.equal(ciphertext.length, 256 + 2_408)
+    assert.deepEqual(copied(await must(unwrap)(key, { iv, ciphertext })), copied(target))
+    using short = new Secret(randomBytes(16))
+    const ofAes128 = await must(implementations['RSAES-OAEP-SHA-256'].wrap)(key, short)
+    const changed = Buffer.from(ciphertext)
+    changed.writeUInt8(changed.readUInt8(300) ^ 1, 300)
+    const refused = [0, 255, 256, 264, 2_656, 2_663].map((length) => ciphertext.subarray(0, length))
+    refused.push(changed, Buffer.concat([ciphertext, Buffer.alloc(8)]))
+    refused.push(Buffer.concat([ofAes128.ciphertext, ciphertext.subarray(256)]))
+    for (const bytes of refused) {
+      const opening = async () => must(unwrap)(key, { iv, ciphertext: bytes })
+      await assert.rejects(opening, { code: 'CIPHERTEXT_INVALID' })
+    }
+    const withIv = async () => must(unwrap)(key, { iv: Buffer.alloc(8), ciphertext })
+    await assert.rejects(withIv, { code: 'CIPHERTEXT_INVALID' })
+  })
+
   test('KW wraps whole semiblocks alone, KWP anything but nothing', async () => {
     const key = await keyOf('AES-128')
     const wrapLength = (name: 'AES-128-KW' | 'AES-128-KWP', length: number) => {

@@ -31,6 +31,7 @@ import { kdfCounterCmac, kdfCounterHmac } from './primitives/kdf-counter.ts'
 import { mlDsa } from './primitives/ml-dsa.ts'
 import { mlKem } from './primitives/ml-kem.ts'
 import { pbkdf2Hmac } from './primitives/pbkdf2.ts'
+import { rsaAesKeyWrap } from './primitives/rsa-aes-key-wrap.ts'
 import { rsaOaep } from './primitives/rsa-oaep.ts'
 import { rsaPkcs1, rsaPss } from './primitives/rsa-signature.ts'
 import { slhDsa } from './primitives/slh-dsa.ts'
@@ -85,6 +86,9 @@ export const implementations: { readonly [name in AlgorithmName]: Implementation
   'RSAES-OAEP-SHA-256': rsaOaep('sha256'),
   'RSAES-OAEP-SHA-384': rsaOaep('sha384'),
   'RSAES-OAEP-SHA-512': rsaOaep('sha512'),
+  'RSA-AES-KEY-WRAP-SHA-256': rsaAesKeyWrap('sha256'),
+  'RSA-AES-KEY-WRAP-SHA-384': rsaAesKeyWrap('sha384'),
+  'RSA-AES-KEY-WRAP-SHA-512': rsaAesKeyWrap('sha512'),
   'ECDSA-SHA-256': ecdsa('sha256'),
   'ECDSA-SHA-384': ecdsa('sha384'),
   'ECDSA-SHA-512': ecdsa('sha512'),

@@ -1,5 +1,5 @@
 /**
- * Private keys wrapped as PKCS#8 under AES-KWP (RFC 5649), the way keys move between modules:
+ * Private keys wrapped as PKCS#8 under AES-KWP (RFC 5649) and RSA-AES-KEY-WRAP, the way keys move between modules:
  * openssl unwraps a key that was generated here and reads the same key in it, and a key that
  * openssl made and wrapped signs or agrees here as its owner would.
  */
@@ -56,9 +56,73 @@ async function wrappingKey() {
   const shape = { class: 'secret', type: 'AES-256', algorithms: ['AES-256-KWP'] }
   const both = ['wrap', 'unwrap']
   const key = await bench.importKey(kek, { ...shape, uses: both }, both)
-  const hex = kek.toString('hex')
-  return { key, kwp: ['enc', '-id-aes256-wrap-pad', '-K', hex, '-iv', 'A65959A6'] }
+  return { key, kwp: kwpUnder(kek) }
 }
+
+/** That this is the private key, whole, as openssl reads it. */
+async function assertPrivateKeyOf(key: string, pkcs8: Uint8Array): Promise<void> {
+  const read = ['pkey', '-in', bench.file(pkcs8), '-inform', 'DER']
+  const publicKey = ['pkey', '-pubin', '-in', await bench.publicKeyFile(key), '-outform', 'DER']
+  assert.deepEqual(bench.openssl([...read, '-pubout', '-outform', 'DER']), bench.openssl(publicKey))
+  assert(bench.accepts([...read, '-noout', '-check']))
+}
+
+const oaep = (hash: string) => [
+  ...['-pkeyopt', 'rsa_padding_mode:oaep'],
+  ...['-pkeyopt', `rsa_oaep_md:${hash}`, '-pkeyopt', `rsa_mgf1_md:${hash}`],
+]
+const kwpUnder = (key: Uint8Array) => {
+  const hex = Buffer.from(key).toString('hex')
+  return ['enc', '-id-aes256-wrap-pad', '-K', hex, '-iv', 'A65959A6']
+}
+
+suite('private keys behind an ephemeral key (RSA-AES-KEY-WRAP)', { timeout: 60_000 }, () => {
+  for (const [type, modulusBytes, hash] of [
+    ['RSA-2048', 256, 'SHA-256'],
+    ['RSA-3072', 384, 'SHA-384'],
+    ['RSA-4096', 512, 'SHA-512'],
+  ] as const) {
+    const algorithm = `RSA-AES-KEY-WRAP-${hash}`
+    const rsa2048 = { type: 'RSA-2048', algorithms: ['RSASSA-PKCS1-v1_5-SHA-256'], uses: ['sign'] }
+    const digest = hash.replace('-', '').toLowerCase()
+
+    test(`${type} with ${hash}: openssl reads an RSA key that was wrapped here`, async () => {
+      const { pem, spki } = bench.newPrivateKey([
+        ...rsa.slice(0, 3),
+        `rsa_keygen_bits:${type.slice(4)}`,
+      ])
+      const shape = { class: 'public', type, algorithms: [algorithm], uses: ['wrap'] }
+      const key = await bench.importKey(spki, shape, ['wrap'])
+      const target = await bench.installation.makeKey({ ...rsa2048, exportable: true }, ['sign'])
+      const wrapped = bytesOf((await bench.use(key, 'wrap', { target })).wrapped)
+      const decrypt = ['pkeyutl', '-decrypt', '-inkey', pem, ...oaep(digest)]
+      const ephemeral = bench.openssl(decrypt, wrapped.subarray(0, modulusBytes))
+      const kwp = kwpUnder(ephemeral)
+      const pkcs8 = bench.openssl([...kwp, '-d'], wrapped.subarray(modulusBytes))
+      await assertPrivateKeyOf(target, pkcs8)
+    })
+
+    test(`${type} with ${hash}: an RSA key that openssl made and wrapped signs here`, async () => {
+      const { installation } = bench
+      const shape = { type, algorithms: [algorithm], uses: ['unwrap'] }
+      const key = await installation.makeKey(shape, ['unwrap'])
+      const { pkcs8, spki } = bench.newPrivateKey(rsa)
+      const ephemeral = randomBytes(32)
+      const publicKey = await bench.publicKeyFile(key)
+      const encrypt = ['pkeyutl', '-encrypt', '-pubin', '-inkey', publicKey, ...oaep(digest)]
+      const wrapped = Buffer.concat([
+        bench.openssl(encrypt, ephemeral),
+        bench.openssl([...kwpUnder(ephemeral), '-e'], pkcs8),
+      ])
+      const into = { name: `un${key}`, owner: 'Ada', purpose: 'interop', ...rsa2048 }
+      await bench.use(key, 'unwrap', { wrapped: base64(wrapped), class: 'private', into })
+      await installation.grant(into.name, ['sign'])
+      const { signature } = await bench.use(into.name, 'sign', { data: base64(message) })
+      const signer = bench.openssl(['pkey', '-pubin', '-inform', 'DER'], spki)
+      assert(verifies(bench.file(signer), bytesOf(signature), false))
+    })
+  }
+})
 
 suite('wrapped private keys', { timeout: 60_000 }, () => {
   for (const { type, algorithm, made, raw } of types) {
@@ -68,21 +132,7 @@ suite('wrapped private keys', { timeout: 60_000 }, () => {
       const { key, kwp } = await wrappingKey()
       const target = await bench.installation.makeKey({ ...shape, exportable: true }, ['sign'])
       const { wrapped } = await bench.use(key, 'wrap', { target })
-      const pem = bench.file(bench.openssl([...kwp, '-d'], bytesOf(wrapped)))
-      const publicKey = await bench.publicKeyFile(target)
-      const spki = bench.openssl([
-        'pkey',
-        '-in',
-        pem,
-        '-inform',
-        'DER',
-        '-pubout',
-        '-outform',
-        'DER',
-      ])
-      const ours = bench.openssl(['pkey', '-pubin', '-in', publicKey, '-outform', 'DER'])
-      assert.deepEqual(spki, ours)
-      assert(bench.accepts(['pkey', '-in', pem, '-inform', 'DER', '-noout', '-check']))
+      await assertPrivateKeyOf(target, bench.openssl([...kwp, '-d'], bytesOf(wrapped)))
     })
 
     test(`${type}: what openssl made and wrapped signs here as that key`, async () => {

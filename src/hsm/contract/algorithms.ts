@@ -144,6 +144,12 @@ const plainCipher = <T extends KeyTypeName>(number: number, type: T) =>
   ({ ...cipher(number, type), alone: true }) as const
 const keyWrap = <T extends KeyTypeName>(number: number, type: T) =>
   row(number, [type], ['wrap', 'unwrap'])
+/**
+ * A key made for one message stands before the key that it wraps: with another algorithm it would come in
+ * by itself, to decrypt.
+ */
+const hybridWrap = <T extends KeyTypeName>(number: number, types: readonly T[]) =>
+  ({ ...row(number, types, ['wrap', 'unwrap']), alone: true }) as const
 /** AES-GCM and XAES wrap keys as well as data (SP 800-38F section 3.1 permits it). */
 const aead = <T extends KeyTypeName>(number: number, type: T) =>
   row(number, [type], ['encrypt', 'decrypt', 'wrap', 'unwrap'])
@@ -204,6 +210,9 @@ export const algorithms = {
   'RSAES-OAEP-SHA-256': row(61, rsa, ['encrypt', 'decrypt', 'wrap', 'unwrap']),
   'RSAES-OAEP-SHA-384': row(62, rsa, ['encrypt', 'decrypt', 'wrap', 'unwrap']),
   'RSAES-OAEP-SHA-512': row(63, rsa, ['encrypt', 'decrypt', 'wrap', 'unwrap']),
+  'RSA-AES-KEY-WRAP-SHA-256': hybridWrap(64, rsa),
+  'RSA-AES-KEY-WRAP-SHA-384': hybridWrap(65, rsa),
+  'RSA-AES-KEY-WRAP-SHA-512': hybridWrap(66, rsa),
   'ECDSA-SHA-256': signature(70, verifiedCurves),
   'ECDSA-SHA-384': signature(71, verifiedCurves),
   'ECDSA-SHA-512': signature(72, verifiedCurves),

@@ -135,6 +135,16 @@ suite('templates', () => {
     assert(parseTemplate(template('AES-256', ['XAES-256-GCM', 'AES-256-GCM'], uses), 'generated'))
   })
 
+  test('what is wrapped behind an ephemeral key has its key for itself', () => {
+    const uses = ['wrap', 'unwrap'] as const
+    const alone = 'RSA-AES-KEY-WRAP-SHA-256'
+    assert(parseTemplate(template('RSA-2048', [alone], uses), 'generated'))
+    for (const other of ['RSAES-OAEP-SHA-256', 'RSA-AES-KEY-WRAP-SHA-384'] as const) {
+      refuses('ARGUMENT_INVALID', template('RSA-2048', [alone, other], uses))
+      refuses('ARGUMENT_INVALID', template('RSA-2048', [other, alone], ['unwrap']))
+    }
+  })
+
   test('only a key that was generated or imported wraps', () => {
     const wrapping = template('AES-256', ['AES-256-KWP'], ['wrap', 'unwrap'])
     assert(parseTemplate(wrapping, 'generated'))

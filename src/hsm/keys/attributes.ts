@@ -9,7 +9,8 @@
  *   answer with the derived key itself.
  * - A cipher that does not authenticate stands alone under its key. CTR computes the block cipher itself
  *   for whoever may decrypt, and with it the keys that XAES-256-GCM derives; and a GCM ciphertext that
- *   is passed off as CTR would come back in plaintext, altered and unnoticed.
+ *   is passed off as CTR would come back in plaintext, altered and unnoticed. So does a wrapping that has an
+ *   ephemeral key of its own in front: by OAEP alone that key would be unwrapped to decrypt what follows it.
  * - Only a key that was generated or imported may wrap or unwrap. A secret that is derived, agreed,
  *   decapsulated or unwrapped can be made a second time with another template, so that one copy would wrap
  *   what the other decrypts. For the same reason such a key does not leave: it could come back to decrypt.
@@ -314,9 +315,8 @@ function assertPurpose({ type, algorithms, uses }: KeyTemplate): void {
       throw new HsmError('ALGORITHM_NOT_SUPPORTED', `${name} does not work with ${type} keys`)
     }
   }
-  if (algorithms.length > 1 && algorithms.some(standsAlone)) {
-    throw invalid('a cipher that does not authenticate is the only algorithm of its key')
-  }
+  const alone = algorithms.find(standsAlone)
+  if (alone && algorithms.length > 1) throw invalid(`${alone} is the only algorithm of its key`)
   for (const use of uses) {
     if (!algorithms.some((name) => serves(name, use))) {
       throw invalid(`no permitted algorithm can ${use}`)

@@ -33,15 +33,15 @@ const kwp: Mode = {
   takes: (lengthBytes) => lengthBytes >= 1,
 }
 
-export function aesKw(keyBits: 128 | 192 | 256): Implementation {
+export function aesKw(keyBits: 128 | 192 | 256) {
   return keyWrap(`aes${keyBits}`, kw)
 }
 
-export function aesKwp(keyBits: 128 | 192 | 256): Implementation {
+export function aesKwp(keyBits: 128 | 192 | 256) {
   return keyWrap(`aes${keyBits}`, kwp)
 }
 
-function keyWrap(prefix: string, mode: Mode): Implementation {
+function keyWrap(prefix: string, mode: Mode) {
   const cipher = `${prefix}-${mode.suffix}`
   return {
     wrap: ({ keyObject }, keyBytes) => {
@@ -64,5 +64,5 @@ function keyWrap(prefix: string, mode: Mode): Implementation {
         throw ciphertextInvalid(cause)
       }
     },
-  }
+  } satisfies Implementation
 }

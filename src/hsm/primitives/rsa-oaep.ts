@@ -5,7 +5,7 @@
  */
 
 import { constants, publicEncrypt } from 'node:crypto'
-import { type KeyType, keyTypes } from '../contract/algorithms.ts'
+import { type KeyType, type KeyTypeName, keyTypes } from '../contract/algorithms.ts'
 import { HsmError } from '../contract/errors.ts'
 import type { KeyMaterial } from '../keys/material.ts'
 import { Secret } from '../secret.ts'
@@ -18,7 +18,7 @@ export type OaepHash = keyof typeof hashBytes
 
 const none = new Uint8Array()
 
-export function rsaOaep(hash: OaepHash): Implementation {
+export function rsaOaep(hash: OaepHash) {
   return {
     encrypt: (key, plaintext, { iv, aad: label }) => {
       if (iv) throw new HsmError('ARGUMENT_INVALID', 'RSAES-OAEP has no IV')
@@ -28,7 +28,13 @@ export function rsaOaep(hash: OaepHash): Implementation {
       decrypt(key, { hash, label }, { iv, ciphertext }),
     wrap: (key, keyBytes) => keyBytes.expose((bytes) => encrypt(key, { hash, label: none }, bytes)),
     unwrap: async (key, wrapped) => new Secret(await decrypt(key, { hash, label: none }, wrapped)),
-  }
+  } satisfies Implementation
+}
+
+/** Of an RSA key, which is the length of everything that it encrypts. */
+export function modulusBytes(typeName: KeyTypeName): number {
+  const { openssl: modulusBits }: KeyType = keyTypes[typeName]
+  return Number(modulusBits) / 8
 }
 
 interface Parameters {
@@ -41,8 +47,7 @@ function encrypt(
   { hash, label }: Parameters,
   plaintext: Uint8Array,
 ): Encrypted {
-  const { openssl: modulusBits }: KeyType = keyTypes[typeName]
-  const lengthMax = Number(modulusBits) / 8 - 2 * hashBytes[hash] - 2
+  const lengthMax = modulusBytes(typeName) - 2 * hashBytes[hash] - 2
   if (plaintext.length > lengthMax) {
     throw new HsmError('ARGUMENT_INVALID', `this key encrypts at most ${lengthMax} bytes with OAEP`)
   }

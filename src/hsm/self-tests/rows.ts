@@ -9,6 +9,7 @@ import { keyWrapsAnswers } from './answers/key-wraps.ts'
 import { macsAnswers } from './answers/macs.ts'
 import { mlDsaAndSlhDsaAnswers } from './answers/ml-dsa-and-slh-dsa.ts'
 import { mlKemAnswers } from './answers/ml-kem.ts'
+import { rsaAesKeyWrapsAnswers } from './answers/rsa-aes-key-wraps.ts'
 import { rsaOaepAnswers } from './answers/rsa-oaep.ts'
 import { rsaSignaturesAnswers } from './answers/rsa-signatures.ts'
 import { unauthenticatedAnswers } from './answers/unauthenticated.ts'
@@ -21,6 +22,7 @@ const answers = [
   ...derivationsAnswers,
   ...rsaSignaturesAnswers,
   ...rsaOaepAnswers,
+  ...rsaAesKeyWrapsAnswers,
   ...ecdsaAnswers,
   ...edwardsAndAgreementAnswers,
   ...mlKemAnswers,
