@@ -59,7 +59,7 @@ suite('worker', () => {
     const hash = 'sha256'
     const given = { ciphertext: frame.subarray(7, 263), label: frame.subarray(0, 0), hash } as const
     const job = withOwnBytes({ kind: 'oaepDecrypt', key: privateKey, ...given } as const)
-    assert.deepEqual(job.ciphertext, Uint8Array.from(given.ciphertext))
+    assert.deepEqual(job.ciphertext, Buffer.from(given.ciphertext))
     assert.equal(job.ciphertext.buffer.byteLength, 256)
     assert.equal(job.label.buffer.byteLength, 0)
     assert.equal(job.key, privateKey)
