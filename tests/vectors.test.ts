@@ -14,6 +14,9 @@ import { allCases } from './vectors/all.ts'
 import type { Expectation, VectorCase, VectorOutcome, VectorTarget } from './vectors/case.ts'
 import { DoorTarget } from './vectors/door-target.ts'
 
+/** Put together from OAEP and KWP, which have theirs; interop/wrapped-private-keys.test.ts has openssl's. */
+const unpublished = [256, 384, 512].map((bits) => `RSA-AES-KEY-WRAP-SHA-${bits}`)
+
 suite('published vectors', () => {
   test('every case comes out as published, through the door of a module', async (t) => {
     const folder = mkdtempSync(path.join(tmpdir(), 'keyhold-vectors-'))
@@ -28,7 +31,7 @@ suite('published vectors', () => {
     }
     assert.deepEqual(failures, [])
     const without = Object.keys(algorithms).filter((name) => !counts.has(name as AlgorithmName))
-    assert.deepEqual(without, [], 'every algorithm has a published case')
+    assert.deepEqual(without, unpublished, 'every other algorithm has a published case')
   })
 })
 

@@ -1,23 +1,37 @@
 /**
- * A key from a file, sealed to the module's transport key (src/hsm/contract/transport.ts), so that
- * neither the network nor the manager sees it on its way in.
+ * A key from a file, sealed to the module's transport key together with what it is to be, so that neither
+ * the network nor the manager sees it or changes anything of it on its way in (src/hsm/contract/import.ts).
  */
 
-import { createPrivateKey, createPublicKey } from 'node:crypto'
+import { createPrivateKey, createPublicKey, randomBytes } from 'node:crypto'
 import { clientError } from '../client/errors.ts'
-import { sealToTransportKey } from '../hsm/contract/transport.ts'
+import { sealKeyToImport } from '../hsm/contract/import.ts'
+import { type KeyShape, templateFor } from '../kms/keys/template.ts'
 
 type ImportClass = 'secret' | 'private' | 'public'
 
-/** Overwrites the bytes. @throws ClientError FILE_INVALID */
-export function sealedKeyFrom(
-  bytes: Buffer,
-  keyClass: ImportClass,
-  transportKey: Uint8Array,
-): Buffer {
+interface ToImport {
+  readonly shape: KeyShape
+  readonly class: ImportClass
+  /** Security level of the domain, on which it depends what is best for a key. */
+  readonly level: number | undefined
+}
+
+/**
+ * What the server takes: the sealed bytes, and what they are sealed with, nothing left out that a server
+ * could fill in. Overwrites the bytes.
+ * @throws ClientError FILE_INVALID; KmsError for a key that there cannot be
+ */
+export function sealedKeyFrom(bytes: Buffer, transportKey: Uint8Array, wanted: ToImport) {
+  const { class: keyClass } = wanted
+  const template = templateFor(wanted.shape, keyClass, wanted.level)
+  const id = `key_${randomBytes(16).toString('hex')}`
   const encoded = encode(bytes, keyClass)
   try {
-    return sealToTransportKey(transportKey, 'import key', encoded)
+    const terms = { key: id, version: 1, class: keyClass, template }
+    const sealed = sealKeyToImport(transportKey, terms, encoded)
+    const { lengthBytes, ...rest } = template
+    return { id, class: keyClass, sealed, ...rest, ...(lengthBytes === 0 ? {} : { lengthBytes }) }
   } finally {
     encoded.fill(0)
     bytes.fill(0)

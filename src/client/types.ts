@@ -466,6 +466,7 @@ export type Identity = {
 }
 
 export type ImportedKey = {
+  readonly id: string
   readonly name: string
   readonly owner: string
   readonly purpose: string

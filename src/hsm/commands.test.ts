@@ -8,8 +8,10 @@ import { createHash, generateKeyPairSync, verify } from 'node:crypto'
 import { suite, test } from 'node:test'
 import { generate, importKey, type MadeKey, refuses, spki } from './commands.testing.ts'
 import { commands } from './commands.ts'
-import type { KeyAttributes } from './contract/keys.ts'
+import { importContext } from './contract/import.ts'
+import type { KeyAttributes, KeyTemplate } from './contract/keys.ts'
 import { floorEntriesMax } from './contract/limits.ts'
+import { sealToTransportKey } from './contract/transport.ts'
 import {
   type Ask,
   Caller,
@@ -129,12 +131,15 @@ suite('keys', () => {
   })
 
   test('what is not sealed to this module for this purpose is not imported', async () => {
-    const args = { key: newKeyId(), version: 1, template: p256, class: 'private' }
+    const args = { key: newKeyId(), version: 1, template: p256, class: 'private' } as const
     const other = new Caller()
     const bytes = Buffer.alloc(138)
+    const { publicKey } = caller.module.transport
     const sealed = [
       caller.sealed('seal secret', bytes),
-      other.sealed('import key', bytes),
+      sealToTransportKey(publicKey, 'import key', bytes),
+      sealToTransportKey(publicKey, 'seal secret', bytes, importContext(args)),
+      other.sealedKey(args, bytes),
       Buffer.alloc(1_200),
     ]
     for (const part of sealed) {
@@ -147,8 +152,36 @@ suite('keys', () => {
     await refuses(caller, 'ARGUMENT_INVALID', {
       command: 'importKey',
       arguments: args,
-      parts: { sealed: caller.sealed('import key', bytes) },
+      parts: { sealed: caller.sealedKey(args, bytes) },
     })
+  })
+
+  test('who carries an import changes nothing of what the key is to be', async () => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const bytes = privateKey.export({ format: 'der', type: 'pkcs8' })
+    const algorithms = ['ECDSA-SHA-256', 'ECDSA-SHA-384'] as const
+    const of = template('P-256', algorithms, ['sign'], { usesMax: 7, approvals: 0 })
+    const args = { key: newKeyId(), version: 1, template: of, class: 'private' } as const
+    const parts = { sealed: caller.sealedKey(args, bytes) }
+    const others: Partial<KeyTemplate>[] = [
+      { exportable: true, usesMax: 0 },
+      { uses: ['sign', 'verify'] },
+      { algorithms: ['ECDSA-SHA-256'] },
+      { algorithms: [...algorithms].reverse() },
+      { usesMax: 8 },
+      { usesMax: 0 },
+      { approvals: 1 },
+      { canary: true },
+      { notBefore: 1 },
+      { notAfter: 1 },
+    ]
+    const changed: object[] = others.map((more) => ({ ...args, template: { ...of, ...more } }))
+    changed.push({ ...args, key: newKeyId() }, { ...args, version: 2 })
+    for (const each of changed) {
+      await refuses(caller, 'CIPHERTEXT_INVALID', { command: 'importKey', arguments: each, parts })
+    }
+    await caller.ok({ command: 'importKey', arguments: args, parts })
+    await refuses(caller, 'KEY_EXISTS', { command: 'importKey', arguments: args, parts })
   })
 })
 

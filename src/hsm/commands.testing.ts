@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { createPublicKey, type KeyObject } from 'node:crypto'
+import type { KeyClass } from './contract/algorithms.ts'
 import type { KeyTemplate } from './contract/keys.ts'
 import type { Ask, Caller, ItemAnswer } from './door.testing.ts'
 import { newKeyId } from './door.testing.ts'
@@ -21,15 +22,13 @@ export async function generate(caller: Caller, of: KeyTemplate): Promise<MadeKey
 export async function importKey(
   caller: Caller,
   of: KeyTemplate,
-  keyClass: string,
+  keyClass: KeyClass,
   bytes: Uint8Array,
 ): Promise<MadeKey> {
   const reference = { key: newKeyId(), version: 1 }
-  const answer = await caller.ok({
-    command: 'importKey',
-    arguments: { ...reference, template: of, class: keyClass },
-    parts: { sealed: caller.sealed('import key', bytes) },
-  })
+  const args = { ...reference, template: of, class: keyClass }
+  const parts = { sealed: caller.sealedKey(args, bytes) }
+  const answer = await caller.ok({ command: 'importKey', arguments: args, parts })
   return made(reference, answer)
 }
 

@@ -13,6 +13,7 @@ import type { AlgorithmName, KeyTypeName, KeyUse } from './contract/algorithms.t
 import type { Claim } from './contract/commands.ts'
 import { HsmError, type HsmErrorCode } from './contract/errors.ts'
 import { cutParts, encodeFrame, type Frame, FrameReader, type Json } from './contract/frame.ts'
+import { type ImportTerms, sealKeyToImport } from './contract/import.ts'
 import type { KeyTemplate } from './contract/keys.ts'
 import { decodeLeaf, decodeLeafGroup, type Leaf } from './contract/leaf.ts'
 import { sealToTransportKey } from './contract/transport.ts'
@@ -93,8 +94,13 @@ export class Caller {
     return caller
   }
 
-  sealed(purpose: 'seal secret' | 'import key', secret: Uint8Array): Buffer {
+  sealed(purpose: 'seal secret', secret: Uint8Array): Buffer {
     return sealToTransportKey(this.module.transport.publicKey, purpose, secret)
+  }
+
+  /** A key to be imported with these arguments. */
+  sealedKey(terms: ImportTerms, bytes: Uint8Array): Buffer {
+    return sealKeyToImport(this.module.transport.publicKey, terms, bytes)
   }
 
   /** Sends one frame and waits for its answer. */

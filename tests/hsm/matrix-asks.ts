@@ -61,7 +61,7 @@ export const refusedThere: Readonly<Partial<Record<CommandName, HsmErrorCode>>> 
 }
 
 /** A caller at the door of a module in this process, or of one in its own. */
-type AnyCaller = Pick<Caller, 'ok' | 'sealed'>
+type AnyCaller = Pick<Caller, 'ok' | 'sealed' | 'sealedKey'>
 
 /** What a host would have. */
 interface Kept {
@@ -121,7 +121,7 @@ export class MatrixDomain {
     const made = this.#made
     const fresh = { key: newKeyId(), version: 1 }
     const template = { ...templates.target, exportable: false }
-    const into = { ...fresh, template, class: 'secret' }
+    const into = { ...fresh, template, class: 'secret' } as const
     const { publicKey } = generateKeyPairSync('x25519')
     const peer = publicKey.export({ format: 'der', type: 'spki' })
     const loaded = { arguments: signing.reference, parts: { wrapped: signing.wrapped } }
@@ -166,7 +166,7 @@ export class MatrixDomain {
       generateKey: { arguments: { ...fresh, template: p256 } },
       importKey: {
         arguments: into,
-        parts: { sealed: caller.sealed('import key', secret) },
+        parts: { sealed: caller.sealedKey(into, secret) },
       },
       loadKey: loaded,
       unloadKey: { arguments: signing.reference },

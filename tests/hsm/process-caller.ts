@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import path from 'node:path'
 import { type ModuleEnd, ModuleProcess } from '../../src/host/module-process.ts'
 import { encodeFrame, type Frame, FrameReader } from '../../src/hsm/contract/frame.ts'
+import { type ImportTerms, sealKeyToImport } from '../../src/hsm/contract/import.ts'
 import { sealToTransportKey } from '../../src/hsm/contract/transport.ts'
 import {
   type Ask,
@@ -62,8 +63,13 @@ export class ProcessCaller implements AsyncDisposable {
     return this.#process.ended
   }
 
-  sealed(purpose: 'seal secret' | 'import key', secret: Uint8Array): Buffer {
+  sealed(purpose: 'seal secret', secret: Uint8Array): Buffer {
     return sealToTransportKey(this.#transportKey, purpose, secret)
+  }
+
+  /** A key to be imported with these arguments. */
+  sealedKey(terms: ImportTerms, bytes: Uint8Array): Buffer {
+    return sealKeyToImport(this.#transportKey, terms, bytes)
   }
 
   /** Sends one frame and waits for its answer, or for the end of the process. */

@@ -16,7 +16,10 @@ import {
   generateKeyPairSync,
   hkdfSync,
 } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
 import { suite, test } from 'node:test'
+import { importContext } from '../../src/hsm/contract/import.ts'
 import { sealToTransportKey } from '../../src/hsm/contract/transport.ts'
 import { Caller } from '../../src/hsm/door.testing.ts'
 import { Secret } from '../../src/hsm/secret.ts'
@@ -40,7 +43,7 @@ function x25519Public(bytes: Uint8Array) {
 }
 
 /** By the text: sealed to a module's public key. */
-function sealByText(publicKey: Uint8Array, purpose: string): Buffer {
+function sealByText(publicKey: Uint8Array, purpose: string, context = Buffer.alloc(0)): Buffer {
   const mlKem = createPublicKey({
     key: Buffer.from(publicKey.subarray(0, 1184)),
     format: 'raw-public',
@@ -53,6 +56,7 @@ function sealByText(publicKey: Uint8Array, purpose: string): Buffer {
   const ownPublic = own.publicKey.export({ format: 'raw-public' })
   const key = contentKey([sharedKey, agreed, ownPublic, theirs], purpose)
   const cipher = createCipheriv('aes-256-gcm', key, nonce)
+  cipher.setAAD(context)
   const sealed = [cipher.update(secret), cipher.final(), cipher.getAuthTag()]
   return Buffer.concat([Buffer.from([1]), ciphertext, ownPublic, ...sealed])
 }
@@ -99,6 +103,26 @@ suite('docs/formats/door.md section 7', () => {
       assert.equal(await caller.refusal(found(wrong)), 'CIPHERTEXT_INVALID')
     }
     await caller.ok(found(sealed))
+  })
+
+  test('a key that is sealed by the text, with what it is to be, is imported', async () => {
+    const file = path.join(import.meta.dirname, '../../docs/formats/door.json')
+    const { imports } = JSON.parse(readFileSync(file, 'utf8'))
+    assert.equal(imports.length, 1)
+    const caller = await Caller.founded()
+    const { publicKey } = (await caller.ok({ command: 'getTransportKey' })).parts
+    assert(publicKey)
+    for (const { arguments: args, associatedData } of imports) {
+      const ask = (context: string) => {
+        const sealed = sealByText(publicKey, 'import key', Buffer.from(context))
+        return { command: 'importKey', arguments: args, parts: { sealed } }
+      }
+      for (const context of ['', associatedData.replace('1000', '1001')]) {
+        assert.equal(await caller.refusal(ask(context)), 'CIPHERTEXT_INVALID')
+      }
+      await caller.ok(ask(associatedData))
+      assert.equal(importContext(args).toString(), associatedData)
+    }
   })
 
   test('what the code seals opens by the text', () => {

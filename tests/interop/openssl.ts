@@ -5,8 +5,8 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { sealToTransportKey } from '../../src/hsm/contract/transport.ts'
-import { base64, bytesOf, Installation, keysPath, unique } from '../rest/people.ts'
+import { bytesOf, Installation, keysPath, unique } from '../rest/people.ts'
+import { sealedKey } from '../rest/sealed-key.ts'
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -76,8 +76,8 @@ export class Bench implements AsyncDisposable {
     operations: readonly string[],
   ): Promise<string> {
     const name = unique('imported')
-    const sealed = base64(sealToTransportKey(this.#transportKey, 'import key', bytes))
-    const body = { name, owner: 'Ada', purpose: 'interop', sealed, ...shape }
+    const sealed = sealedKey(this.#transportKey, shape, bytes)
+    const body = { name, owner: 'Ada', purpose: 'interop', ...sealed }
     await this.installation.server.ok('POST', `${keysPath}/import`, body)
     if (operations.length > 0) await this.installation.grant(name, operations)
     return name

@@ -5,8 +5,7 @@
  */
 
 import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
-import { sealToTransportKey } from '../../src/hsm/contract/transport.ts'
-import { base64 } from '../rest/people.ts'
+import { sealedKey } from '../rest/sealed-key.ts'
 
 export interface KnownKey {
   readonly shape: Readonly<Record<string, unknown>>
@@ -48,7 +47,7 @@ function pair(
 
 /** The members of an import that hold the key; the rest is up to whoever imports it. */
 export function sealed({ shape, bytes }: KnownKey, transportKey: Uint8Array): object {
-  return { ...shape, sealed: base64(sealToTransportKey(transportKey, 'import key', bytes)) }
+  return sealedKey(transportKey, shape, bytes)
 }
 
 const windowBytes = 16

@@ -13,6 +13,7 @@ import {
   namespace,
   unique,
 } from './people.ts'
+import { sealedKey } from './sealed-key.ts'
 
 let there: Installation
 before(async () => {
@@ -99,20 +100,28 @@ suite('a key', { timeout: 120_000 }, () => {
     const { body } = await server.ok('GET', '/v1/transport-key')
     const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     const pkcs8 = pair.privateKey.export({ format: 'der', type: 'pkcs8' })
-    const sealed = base64(sealToTransportKey(bytesOf(body.publicKey), 'import key', pkcs8))
-    const given = input({ type: 'P-256', class: 'private', sealed })
+    const transportKey = bytesOf(body.publicKey)
+    const given = sealedKey(transportKey, input({ type: 'P-256', class: 'private' }), pkcs8)
     const made = await server.ok('POST', `${keysPath}/import`, given)
     assert.equal(made.status, 201)
     const read = await server.ok('GET', `${keysPath}/${given.name}/public-key?format=pem`)
     assert.equal(read.body.pem, pair.publicKey.export({ format: 'pem', type: 'spki' }))
-    const altered = base64(bytesOf(sealed).fill(0, 40, 41))
     const name = unique('altered')
-    const refused = await server.call('POST', `${keysPath}/import`, {
-      ...given,
-      name,
-      sealed: altered,
-    })
-    assertProblem(refused, 422, 'CIPHERTEXT_INVALID')
+    const again = await server.call('POST', `${keysPath}/import`, { ...given, name })
+    assertProblem(again, 409, 'KEY_EXISTS')
+    const other = sealedKey(transportKey, input({ type: 'P-256', class: 'private', name }), pkcs8)
+    const altered = [
+      { sealed: base64(bytesOf(other.sealed).fill(0, 40, 41)) },
+      { id: `key_${'7'.repeat(32)}` },
+      { exportable: true },
+      { uses: ['verify'] },
+      { sealed: base64(sealToTransportKey(transportKey, 'import key', pkcs8)) },
+    ]
+    for (const members of altered) {
+      const body = { ...other, ...members }
+      const refused = await server.call('POST', `${keysPath}/import`, body)
+      assertProblem(refused, 422, 'CIPHERTEXT_INVALID')
+    }
     assertProblem(await server.call('GET', `${keysPath}/${name}`), 404, 'KEY_NOT_FOUND')
   })
 })

@@ -5,9 +5,9 @@
 
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
-import { sealToTransportKey } from '../../src/hsm/contract/transport.ts'
 import type { Route } from '../../src/protocols/rest/route.ts'
 import { base64, bytesOf, type Installation, keysPath, namespace, unique } from './people.ts'
+import { sealedKey } from './sealed-key.ts'
 
 export interface Prepared {
   readonly path: string
@@ -218,8 +218,8 @@ const wishes: Readonly<Record<string, Wisher>> = {
   importKey: async ({ server }) => {
     const { body } = await server.ok('GET', '/v1/transport-key')
     const bytes = Buffer.alloc(32, 7)
-    const sealed = base64(sealToTransportKey(bytesOf(body.publicKey), 'import key', bytes))
-    return { body: { ...newKey(), class: 'secret', sealed } }
+    const shape = { ...newKey(), class: 'secret' }
+    return { body: sealedKey(bytesOf(body.publicKey), shape, bytes) }
   },
   listKeys: nothingMore,
   getKey: readKey,

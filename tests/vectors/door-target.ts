@@ -8,10 +8,15 @@
 import assert from 'node:assert/strict'
 import { createHash, createHmac, randomBytes } from 'node:crypto'
 import type { Host } from '../../src/host/host.ts'
-import type { KeyUse } from '../../src/hsm/contract/algorithms.ts'
+import type {
+  AlgorithmName,
+  KeyClass,
+  KeyTypeName,
+  KeyUse,
+} from '../../src/hsm/contract/algorithms.ts'
 import type { Call, CommandName, Outcome } from '../../src/hsm/contract/commands.ts'
-import { type KeyId, parseKeyId } from '../../src/hsm/contract/keys.ts'
-import { sealToTransportKey } from '../../src/hsm/contract/transport.ts'
+import { sealKeyToImport } from '../../src/hsm/contract/import.ts'
+import { type KeyId, type KeyTemplate, parseKeyId } from '../../src/hsm/contract/keys.ts'
 import type { VectorCase, VectorCommand, VectorOutcome, VectorTarget } from './case.ts'
 import { implementationsTarget } from './implementations-target.ts'
 
@@ -46,12 +51,12 @@ type Refusal = Extract<Outcome, { error: unknown }>['error']
 type Parts = Readonly<Record<string, Uint8Array>>
 
 interface ToImport {
-  readonly type: string
-  readonly class: string
-  readonly algorithm: string
+  readonly type: KeyTypeName
+  readonly class: KeyClass
+  readonly algorithm: AlgorithmName
   readonly use: KeyUse
   readonly material: Uint8Array
-  readonly more?: object
+  readonly more?: Partial<KeyTemplate>
 }
 
 export class DoorTarget implements VectorTarget {
@@ -143,7 +148,7 @@ export class DoorTarget implements VectorTarget {
   async #importAnew(wanted: ToImport): Promise<Imported> {
     const key = newKey()
     const args = { key, version: 1, class: wanted.class, template: templateOf(wanted) }
-    const sealed = sealToTransportKey(this.#transportKey, 'import key', wanted.material)
+    const sealed = sealKeyToImport(this.#transportKey, args, wanted.material)
     const outcome = await this.#call({ command: 'importKey', arguments: args, parts: { sealed } })
     if ('error' in outcome) return outcome
     return { key, ...(outcome.parts as Omit<ImportedKey, 'key'>) }
@@ -196,7 +201,12 @@ function commandOf({ command, options, inputs }: VectorCase) {
   return { name, args, parts }
 }
 
-function templateOf({ type, algorithm, use, more }: Omit<ToImport, 'class' | 'material'>) {
+function templateOf({
+  type,
+  algorithm,
+  use,
+  more,
+}: Omit<ToImport, 'class' | 'material'>): KeyTemplate {
   return {
     ...{ type, algorithms: [algorithm], uses: [use], exportable: false, externalIv: false },
     ...{ plaintextRelease: false, notBefore: 0, notAfter: 0, lengthBytes: 0 },

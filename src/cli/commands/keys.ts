@@ -7,6 +7,7 @@ import { clientError, systemCode } from '../../client/errors.ts'
 import type { Key } from '../../client/types.ts'
 import { type algorithms, keyTypes, type keyUses } from '../../hsm/contract/algorithms.ts'
 import { approvalsMax } from '../../hsm/contract/domain-state.ts'
+import { dependsOnLevel } from '../../kms/keys/template.ts'
 import { integer, list, moment, oneOf, pair } from '../options.ts'
 import { fields, table, time } from '../output.ts'
 import { sealedKeyFrom } from '../sealed-key.ts'
@@ -131,10 +132,14 @@ Example:
           const client = await session.connect()
           const { publicKey } = await client.call('getTransportKey', {})
           const bytes = await readKeyFile(options.file)
-          const sealed = sealedKeyFrom(bytes, options.class, publicKey)
+          const asked = newKeyFrom(name, options)
+          const level = dependsOnLevel(asked)
+            ? (await client.call('getStatus', {})).module.level
+            : undefined
+          const wanted = { shape: asked, class: options.class, level }
           const key = await client.call('importKey', {
             path: { namespace: session.namespace },
-            body: { ...newKeyFrom(name, options), class: options.class, sealed },
+            body: { ...asked, ...sealedKeyFrom(bytes, publicKey, wanted) },
           })
           await grantToOneself(session, client, key, options.grant)
           session.output.result(key, keyText(key))

@@ -5,6 +5,7 @@
 
 import { collectGarbage } from '../collect.ts'
 import type { NewKey } from '../contract/commands.ts'
+import { importContext } from '../contract/import.ts'
 import type { KeyAttributes } from '../contract/keys.ts'
 import { transportOverheadBytes } from '../contract/transport.ts'
 import { destructionCertificate, knownKey } from '../destruction.ts'
@@ -80,7 +81,7 @@ export const importKey = command({
   },
   run: async (module, args, { sealed }) => {
     module.assertNew(args)
-    using bytes = module.transport.open(sealed, 'import key')
+    using bytes = module.transport.open(sealed, 'import key', importContext(args))
     const material = await KeyMaterial.importBytes(args.template.type, args.class, bytes)
     const origin = { keyClass: args.class, provenance: 'imported' } as const
     return newKey(module, attributesOf(args, args.template, origin, module.now()), material)

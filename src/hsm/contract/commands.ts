@@ -202,7 +202,7 @@ export interface Commands extends DomainCommands, EntropyCommands, EpochCommands
     result: NewKey
     answer: NewKeyParts
   }
-  /** Sealed: canonical bytes (secret: raw; private: PKCS#8 DER; public: SPKI DER), purpose "import key". */
+  /** Sealed by sealKeyToImport: canonical bytes (secret: raw; private: PKCS#8 DER; public: SPKI DER), bound to these arguments. */
   importKey: {
     arguments: KeyArguments & { template: KeyTemplate; class: 'secret' | 'private' | 'public' }
     parts: { sealed: Uint8Array }

@@ -9,8 +9,10 @@ import { type KeyToMake, type MadeBytes, makeKey, type NewKeyInput } from './new
 import type { KeyRecord } from './rows.ts'
 
 export interface ImportedKeyInput extends NewKeyInput {
+  /** Chosen at random by whoever has sealed the key. */
+  readonly id: string
   readonly class: KeyClass
-  /** To the transport key of this start of the module, purpose "import key" (contract/transport.ts). */
+  /** To the transport key of this start of the module, with all that the key is to be (contract/import.ts). */
   readonly sealed: Uint8Array
 }
 
@@ -42,7 +44,7 @@ export async function generateKey(
   })
 }
 
-/** @throws KmsError ACCESS_DENIED, CIPHERTEXT_INVALID and what makeKey throws */
+/** @throws KmsError ACCESS_DENIED, CIPHERTEXT_INVALID, KEY_EXISTS and what makeKey throws */
 export async function importKey(
   kms: Kms,
   caller: Caller,
@@ -51,7 +53,7 @@ export async function importKey(
   creation: Creation = {},
 ): Promise<KeyRecord> {
   await assertPermission(kms, caller, namespace, 'keys:import')
-  const { class: keyClass, sealed } = input
+  const { id, class: keyClass, sealed } = input
   const call = (key: KeyToMake): Call<'importKey'> => ({
     command: 'importKey',
     arguments: { ...key, class: keyClass },
@@ -65,6 +67,7 @@ export async function importKey(
       ...creation,
       call: 'importKey',
       request: { namespace, input },
+      id,
       keyClass,
       make: (key) => made(kms, caller, call(key)),
       answer: (record) => record,

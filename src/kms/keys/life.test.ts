@@ -4,18 +4,20 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, before, suite, test } from 'node:test'
 import { keyInput, namespace, TestKms } from '../../../tests/kms/open.ts'
-import { sealToTransportKey } from '../../hsm/contract/transport.ts'
+import { sealKeyToImport } from '../../hsm/contract/import.ts'
 import { findKeyVersion } from '../../storage/key-versions.ts'
 import { type Role, roles } from '../access/permissions.ts'
 import { KmsError } from '../errors.ts'
 import { runJobs } from '../jobs/jobs.ts'
 import type { Caller } from '../kms.ts'
+import { newId } from '../names.ts'
 import { listAliases, removeAlias, setAlias } from './aliases.ts'
 import { disableKey, enableKey, rotateKey } from './changes.ts'
 import { createKey, importKey } from './create.ts'
 import { cancelDestruction, destroyKey, scheduleDestruction } from './destruction.ts'
 import { getKey, getPublicKey, listKeys, listVersions, updateKey } from './record.ts'
 import type { KeyRecord } from './rows.ts'
+import { templateFor } from './template.ts'
 
 const dayMs = 24 * 60 * 60 * 1_000
 const p256 = { type: 'P-256' } as const
@@ -138,23 +140,31 @@ suite('keys', () => {
     const { parts } = await t.ask({ command: 'getTransportKey', arguments: {}, parts: {} })
     assert('publicKey' in parts && parts.publicKey)
     const transportKey = parts.publicKey
-    const seal = (bytes: Uint8Array) => sealToTransportKey(transportKey, 'import key', bytes)
-    const secret = {
-      ...keyInput('imported'),
-      class: 'secret',
-      sealed: seal(randomBytes(32)),
-    } as const
+    const seal = <T extends ReturnType<typeof keyInput>>(
+      input: T,
+      keyClass: 'secret' | 'public',
+      bytes: Uint8Array,
+    ) => {
+      const id = newId('key')
+      const template = templateFor(input, keyClass)
+      const terms = { key: id, version: 1, class: keyClass, template }
+      return { ...input, id, class: keyClass, sealed: sealKeyToImport(transportKey, terms, bytes) }
+    }
+    const secret = seal(keyInput('imported'), 'secret', randomBytes(32))
     const made = await importKey(t.kms, officer, namespace, secret)
     assert.equal(made.class, 'secret')
     const [version] = await listVersions(t.kms, operator, namespace, 'imported')
     assert.equal(version?.provenance, 'imported')
     const { spki } = await getPublicKey(t.kms, operator, namespace, (await create('pair', p256)).id)
-    const input = { ...keyInput('theirs', p256), class: 'public', sealed: seal(spki) } as const
+    const input = seal(keyInput('theirs', p256), 'public', spki)
     const theirs = await importKey(t.kms, officer, namespace, input)
     assert.deepEqual([theirs.class, theirs.uses], ['public', ['verify']])
     await t.refuses('KEY_STATE_INVALID', () => rotateKey(t.kms, operator, namespace, 'theirs'))
     await t.refuses('CIPHERTEXT_INVALID', () =>
-      importKey(t.kms, officer, namespace, { ...secret, name: 'no', sealed: randomBytes(1_200) }),
+      importKey(t.kms, officer, namespace, { ...secret, name: 'no', id: newId('key') }),
+    )
+    await t.refuses('KEY_EXISTS', () =>
+      importKey(t.kms, officer, namespace, { ...secret, name: 'no' }),
     )
   })
 

@@ -12,7 +12,7 @@ import type { Query } from '../../storage/database.ts'
 import { deleteIntent } from '../../storage/intents.ts'
 import { findKeyName, insertKeyName } from '../../storage/key-names.ts'
 import { insertKeyVersion, type KeyVersionsTable } from '../../storage/key-versions.ts'
-import { insertKey, type KeysTable } from '../../storage/keys.ts'
+import { findKey, insertKey, type KeysTable } from '../../storage/keys.ts'
 import { assertNamespace } from '../access/namespaces.ts'
 import { callModule } from '../commands.ts'
 import { KmsError } from '../errors.ts'
@@ -56,6 +56,8 @@ export interface Making<T> extends Creation {
   /** Which call of the manager, and everything that its answer depends on. */
   readonly call: string
   readonly request: unknown
+  /** Where it is not the manager that chooses it. */
+  readonly id?: string | undefined
   /** Where it is not what generating makes. */
   readonly keyClass?: KeyClass | undefined
   /** @throws KmsError what the module refused */
@@ -67,7 +69,7 @@ export interface Making<T> extends Creation {
 /**
  * The caller's permission was asserted before.
  *
- * @throws KmsError ARGUMENT_INVALID, NAME_TAKEN, NAMESPACE_NOT_FOUND, IDEMPOTENCY_CONFLICT, and what the
+ * @throws KmsError ARGUMENT_INVALID, NAME_TAKEN, KEY_EXISTS, NAMESPACE_NOT_FOUND, IDEMPOTENCY_CONFLICT, and what the
  *   module refuses
  */
 export async function makeKey<T>(
@@ -84,7 +86,7 @@ export async function makeKey<T>(
   const level = dependsOnLevel(input) ? await securityLevel(kms, caller) : undefined
   const template = templateFor(input, making.keyClass, level)
   await assertNamespace(kms, namespace)
-  const key = parseKeyId(newId('key'))
+  const key = parseKeyId(making.id ?? newId('key'))
   return kms.keyLocks.hold(key, async () => {
     const begun = await begin(kms, caller, { ...place, key }, making)
     if ('answer' in begun) return decodeAnswer<T>(begun.answer)
@@ -108,13 +110,16 @@ async function begin<T>(
   kms: Kms,
   caller: Caller,
   { namespace, input, key }: { namespace: string; input: NewKeyInput; key: KeyId },
-  { idempotencyKey, call, request }: Making<T>,
+  { idempotencyKey, call, request, id }: Making<T>,
 ): Promise<{ readonly answer: string } | { readonly intent: CreateIntent }> {
   return kms.db.write(async (query) => {
     const reserved = await reserve(query, kms, caller, { idempotencyKey, call, request })
     if ('answer' in reserved) return reserved
     const { name } = input
     if (await findKeyName(query, { namespace, name })) throw nameTaken(namespace, name)
+    if (id !== undefined && (await findKey(query, id))) {
+      throw new KmsError('KEY_EXISTS', 'there is a key of this id; seal it again with another')
+    }
     const { reservation } = reserved
     const intent: CreateIntent = newIntent(kms, key, { kind: 'create', reservation })
     await writeIntent(query, kms, intent)

@@ -223,9 +223,11 @@ const newKeyMembers = {
 /** AES-256 unless a type is named; algorithms and uses that suit it when they are left out. */
 export const newKey = z.strictObject(newKeyMembers).meta({ id: 'NewKey' })
 
-/** The key's bytes are sealed to the module's transport key, purpose "import key". */
+/** The key's bytes are sealed to the module's transport key, with all that the key is to be (door.md section 7). */
 export const importedKey = (sealed: ReturnType<typeof bytes>) =>
-  z.strictObject({ ...newKeyMembers, class: keyClass, sealed }).meta({ id: 'ImportedKey' })
+  z
+    .strictObject({ id: keyId, ...newKeyMembers, class: keyClass, sealed })
+    .meta({ id: 'ImportedKey' })
 
 /** One page of a list, and the cursor of the next; none on the last. */
 export function pageOf<S extends z.ZodType>(item: S) {
