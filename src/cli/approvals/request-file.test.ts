@@ -67,6 +67,21 @@ suite('a statement', () => {
     assert(words.includes('a\\u{1b}[2Jb\\u{202e}c'))
     assert(!words.includes('\u202e'))
   })
+
+  test('nothing in it looks like a line of ours', () => {
+    const lie = 'anna\n\u001b[1A  module  another'
+    const args = { reason: lie, [lie]: '' }
+    const text = statementInWords({
+      ...statement,
+      command: 'zeroise',
+      arguments: args,
+      requester: lie,
+    })
+    assert(!text.includes('\u001b'))
+    const [headline, ...lines] = text.split('\n')
+    assert.match(headline ?? '', /^Zeroise the module.* Reason: anna\\n/)
+    assert.equal(lines.filter((line) => /^ {2}module/.test(line)).length, 1)
+  })
 })
 
 suite('a request', () => {

@@ -21,17 +21,20 @@ const headlines: Readonly<Record<string, (args: Arguments) => string>> = {
   resetLogin: (args) => `Forget the failed logins of ${String(args.person)}.`,
 }
 
-/** One line that says what would happen, and then every member of the statement. */
-export function statementInWords(statement: Statement): string {
+export interface Words {
+  /** One line that says what would happen. */
+  readonly headline: string
+  /** Every member of the statement. */
+  readonly rows: readonly (readonly [name: string, value: string])[]
+}
+
+export function statementWords(statement: Statement): Words {
   const { command, arguments: args, parts, domain, module, challenge, predecessor } = statement
   const headline = headlines[command]?.(args) ?? `Run the command ${command}.`
-  const rows: [string, string][] = [
+  const rows: readonly (readonly [string, unknown])[] = [
     ['command', command],
-    ...Object.entries(args).map(([name, value]): [string, string] => [name, valueText(value)]),
-    ...Object.entries(parts).map(([name, value]): [string, string] => [
-      `SHA-256 of ${name}`,
-      value,
-    ]),
+    ...Object.entries(args),
+    ...Object.entries(parts).map(([name, value]) => [`SHA-256 of ${name}`, value] as const),
     ['domain', domain],
     ['module', module === 'any' ? 'any of the domain' : module],
     challenge === '' ? ['domain state before', predecessor] : ['challenge', challenge],
@@ -39,12 +42,19 @@ export function statementInWords(statement: Statement): string {
     ['good from', time(statement.notBefore) ?? '1970'],
     ['good until', time(statement.expires) ?? '1970'],
   ]
+  const shown = rows.map(([name, value]) => [inOneLine(name), valueText(value)] as const)
+  return { headline: inOneLine(headline), rows: shown }
+}
+
+/** For a terminal. */
+export function statementInWords(statement: Statement): string {
+  const { headline, rows } = statementWords(statement)
   const width = Math.max(...rows.map(([name]) => name.length))
   const lines = rows.map(
     ([name, value]) =>
       `  ${dim(name.padEnd(width), process.stdout)}  ${value.replaceAll('\n', `\n${' '.repeat(width + 4)}`)}`,
   )
-  return [printable(headline), ...lines].join('\n')
+  return [headline, ...lines].join('\n')
 }
 
 function keyText(value: unknown): string {
@@ -57,9 +67,14 @@ function valueText(value: unknown): string {
 }
 
 /** Nothing in a file moves a cursor or hides a letter. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replaceAll(
     /[^\P{C}\n]/gu,
     (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`,
   )
+}
+
+/** Nor looks like a line of ours. */
+function inOneLine(text: string): string {
+  return printable(text).replaceAll('\n', '\\n')
 }
