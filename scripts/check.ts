@@ -9,6 +9,7 @@ const node = process.execPath
 const steps: readonly (readonly [string, string, readonly string[]])[] = [
   ['format and lint', path.join(bin, 'biome'), ['check', '--error-on-warnings']],
   ['types', path.join(bin, 'tsc'), ['--noEmit', '-p', '.']],
+  ['types in the browser', path.join(bin, 'tsc'), ['-p', 'src/cli/passkey/page']],
   ['tidy', node, ['--test', '--test-reporter=dot', 'tests/tidy.test.ts']],
 ]
 /** Biome and the compiler start through `node`: they get the pinned one. */

@@ -49,6 +49,7 @@ const byCode: Readonly<Record<string, keyof typeof exitCodes>> = {
   MODULE_BUSY: 'unavailable',
   MODULE_UNAVAILABLE: 'unavailable',
   OVERLOADED: 'unavailable',
+  PORT_IN_USE: 'unavailable',
   RECORD_BROKEN: 'notValid',
   SERVER_UNREACHABLE: 'unavailable',
   SHARE_INVALID: 'notValid',
@@ -76,6 +77,7 @@ const advice: Readonly<Record<string, string>> = {
   NAMESPACE_NOT_FOUND: 'see which there are: keyhold namespaces list',
   NAME_TAKEN: 'choose another name',
   OVERLOADED: 'try again in a moment',
+  PORT_IN_USE: 'end what listens there: passkeys answer to pages at this port alone',
   PRECONDITION_FAILED: 'somebody changed it in the meantime: look again, then repeat the command',
   RECORD_BROKEN: 'keep the data folder as it is and find out who changed it',
   SHARE_INVALID:

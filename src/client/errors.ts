@@ -15,6 +15,7 @@ export const clientErrorCodes = [
   'FILE_NOT_WRITABLE',
   'FILE_TOO_LARGE',
   'INTERRUPTED',
+  'PORT_IN_USE',
   'RECORD_BROKEN',
   'SERVER_UNREACHABLE',
   'TRANSCRIPT_INVALID',

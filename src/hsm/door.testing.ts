@@ -49,8 +49,7 @@ export interface FrameAnswer {
   readonly changes: readonly Uint8Array[]
 }
 
-export interface CallerOptions
-  extends Partial<Pick<ModuleOptions, 'clock' | 'wallClock' | 'pinCost' | 'selfTests'>> {
+export interface CallerOptions extends Partial<Omit<ModuleOptions, 'transport' | 'wall'>> {
   readonly extra?: readonly AnyRow[]
 }
 

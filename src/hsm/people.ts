@@ -49,7 +49,8 @@ export function parsePersonName(value: unknown): string {
   return value
 }
 
-function parseCredential(value: unknown): Credential {
+/** @throws HsmError ARGUMENT_INVALID */
+export function parseCredential(value: unknown): Credential {
   const members = ['kind', 'publicKey', 'relyingParty', 'origin']
   const { kind, publicKey, relyingParty, origin } = parseObject(value, members, 'a credential')
   const known = parseChoice(kind, credentialKinds, 'kind')

@@ -126,7 +126,9 @@ async function askPeople(min: number): Promise<CeremonyPlan['people']> {
     const roles = await askSome<PersonRole>(`Roles of ${name}`, roleChoices)
     let credential: Credential | undefined
     while (!credential) {
-      const file = await askText(`Public key of ${name} (PEM: Ed25519, P-256 or ML-DSA-65)`)
+      const file = await askText(
+        `Public key of ${name} (PEM: Ed25519, P-256 or ML-DSA-65; or a passkey file)`,
+      )
       credential = await orSay(() => readCredential(file))
     }
     people.push({ name, roles, credential })

@@ -22,6 +22,7 @@ import {
 } from '../../hsm/contract/domain-state.ts'
 import { sharesMax, thresholdMin } from '../../hsm/contract/share.ts'
 import { type TamperResponse, type TamperSignal, tamperSignals } from '../../hsm/contract/tamper.ts'
+import { readPasskey } from '../passkey/passkey-file.ts'
 import { readSmallFile } from '../small-file.ts'
 
 export const planFormat = 'keyhold ceremony v1'
@@ -83,7 +84,7 @@ export const ceremonyFile = z
         ]),
       )
       .max(peopleMax)
-      .describe('whose signatures count: public keys, as PEM file or with their kind'),
+      .describe('whose signatures count: public keys, as PEM or passkey file or with their kind'),
     rules: z.partialRecord(z.enum(ruleNames), rule).describe('what takes how many signatures'),
     tamper: z
       .partialRecord(z.enum(tamperNames), z.literal([1, 2]))
@@ -184,11 +185,12 @@ export function custodianKey(text: string, name: string): string {
   }
 }
 
-/** A public key in PEM or DER. @throws ClientError FILE_INVALID, FILE_NOT_READABLE, FILE_TOO_LARGE */
+/** A public key in PEM or DER, or a passkey's file. @throws ClientError FILE_INVALID, FILE_NOT_READABLE, FILE_TOO_LARGE */
 export async function readCredential(file: string): Promise<Credential> {
   const bytes = await readSmallFile(file, keyFileBytesMax)
   // createPublicKey would take the public half of a private key, which nobody should carry around.
   if (bytes.includes('PRIVATE KEY')) throw invalid(`${file} is a private key: give its public half`)
+  if (bytes[0] === 0x7b) return (await readPasskey(file)).credential
   let key: KeyObject
   try {
     const isPem = bytes.includes('-----BEGIN')
@@ -197,7 +199,7 @@ export async function readCredential(file: string): Promise<Credential> {
     throw clientError('FILE_INVALID', `${file} is no public key in PEM or DER`, { cause })
   }
   const kind = kindOf(key)
-  if (!kind) throw invalid(`${file}: a person signs with Ed25519, P-256 or ML-DSA-65`)
+  if (!kind) throw invalid(`${file}: a person signs with Ed25519, P-256, ML-DSA-65 or a passkey`)
   const publicKey = key.export({ format: 'der', type: 'spki' }).toString('base64')
   return { kind, publicKey }
 }

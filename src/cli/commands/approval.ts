@@ -9,7 +9,7 @@ import type { Command } from 'commander'
 import type { Client } from '../../client/client.ts'
 import { clientError } from '../../client/errors.ts'
 import { signStatements } from '../../client/files/sign.ts'
-import { signApproval } from '../../hsm/contract/approval.ts'
+import { type Approval, signApproval } from '../../hsm/contract/approval.ts'
 import {
   parseStatement,
   readRequest,
@@ -19,7 +19,9 @@ import {
 import { statementInWords } from '../approvals/words.ts'
 import { integer, pair } from '../options.ts'
 import { UsageError } from '../output.ts'
-import { type PersonKeyOptions, personKeyOptions, readPersonKey } from '../person-key.ts'
+import { type BrowserOptions, browserOptions, inBrowser } from '../passkey/options.ts'
+import { type PassphraseOptions, passphraseFileOption } from '../passphrase.ts'
+import { personKeyOptions, readPersonKey } from '../person-key.ts'
 import { action, type Session } from '../session.ts'
 import { readSmallFile } from '../small-file.ts'
 import { readChange } from './domain.ts'
@@ -30,7 +32,10 @@ interface RequestOptions {
   readonly minutes?: number
 }
 
-interface SignOptions extends PersonKeyOptions {
+interface SignOptions extends PassphraseOptions, BrowserOptions {
+  readonly as: string
+  readonly key?: string
+  readonly passkey?: string
   readonly part?: Readonly<Record<string, string>>
   readonly yes?: boolean
 }
@@ -69,19 +74,24 @@ export function addApprovalCommands(program: Command): void {
     )
   approval
     .command('sign <request>')
-    .summary('read it, and sign it with your key')
+    .summary('read it, and sign it with your key or passkey')
     .requiredOption(...personKeyOptions.as)
-    .requiredOption(...personKeyOptions.key)
+    .option(...personKeyOptions.key)
+    .option('--passkey <file>', 'your passkey: of keyhold officer passkey')
     .option('--part <name=file>', 'must be this file: its digest is compared', pair)
-    .option('--yes', 'sign without being asked')
-    .option(...personKeyOptions.passphraseFile)
+    .option('--yes', 'sign without being asked; a passkey always asks')
+    .option(...passphraseFileOption)
+    .option(...browserOptions.open)
+    .option(...browserOptions.seconds)
     .description(
       'Shows in plain words everything that the signature is over, asks, and adds your signature to the ' +
-        'request. Nothing else that stands in the file is believed.',
+        'request. Nothing else that stands in the file is believed. A passkey is asked on a page that this ' +
+        'command serves to your browser on this machine, which shows the same.',
     )
     .addHelpText(
       'after',
-      '\nExample:\n  keyhold approval sign destroy.json --as anna --key anna.key',
+      '\nExamples:\n  keyhold approval sign destroy.json --as anna --key anna.key\n' +
+        '  keyhold approval sign destroy.json --as ben --passkey ben.passkey --open',
     )
     .action(action<SignOptions>(signRequest))
 }
@@ -155,25 +165,48 @@ function addRequestCommands(approval: Command): void {
 }
 
 async function signRequest(
-  { output, signal }: Session,
+  session: Session,
   {
     args: [file = ''],
     options,
   }: { readonly args: readonly string[]; readonly options: SignOptions },
 ): Promise<void> {
+  const { output } = session
   const request = await readRequest(file)
   const statements = request.statements.map(parseStatement)
   for (const statement of statements) output.note(`${statementInWords(statement)}\n`)
   await compareParts(statements, options.part ?? {})
-  if (!options.yes) await askToSign(signal)
-  const key = await readPersonKey(options.key, options)
-  const approvals = request.statements.map((text, index) => {
+  const made = await sign(session, request.statements, options)
+  const approvals = made.map((approval, index) => {
     const others = (request.approvals[index] ?? []).filter(({ person }) => person !== options.as)
-    return [...others, signApproval(Buffer.from(text), options.as, key)]
+    return [...others, approval]
   })
   await writeRequest(file, { ...request, approvals }, { force: true })
   const signed = approvals[0]?.map(({ person }) => person) ?? []
   output.result({ file, signed }, `signed by ${signed.join(', ')}: ${file}`)
+}
+
+/** By the key in a file after a question here, or by a passkey after one in the browser. */
+async function sign(
+  session: Session,
+  statements: readonly string[],
+  options: SignOptions,
+): Promise<Approval[]> {
+  const { as: person, key: keyFile, passkey: passkeyFile } = options
+  if (passkeyFile !== undefined && keyFile === undefined) {
+    const [{ approveInBrowser }, { readPasskey }] = await Promise.all([
+      import('../passkey/ask.ts'),
+      import('../passkey/passkey-file.ts'),
+    ])
+    const who = { person, passkey: await readPasskey(passkeyFile) }
+    return approveInBrowser(statements, who, inBrowser(session, options))
+  }
+  if (keyFile === undefined || passkeyFile !== undefined) {
+    throw new UsageError('sign with --key or with --passkey')
+  }
+  if (!options.yes) await askToSign(session.signal)
+  const key = await readPersonKey(keyFile, options)
+  return statements.map((text) => signApproval(Buffer.from(text), person, key))
 }
 
 /** @throws ClientError APPROVAL_INVALID */

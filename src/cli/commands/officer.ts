@@ -1,16 +1,26 @@
-/** `keyhold officer`: the key with which a person approves. It needs no server. */
+/** `keyhold officer`: the key or passkey with which a person approves. It needs no server. */
 
 import type { Command } from 'commander'
+import { OutputFile } from '../../client/files/output.ts'
 import {
   makeOfficerKey,
   type OfficerKeyKind,
   officerKeyKinds,
 } from '../../hsm/contract/officer-key.ts'
-import { oneOf } from '../options.ts'
+import { integer, oneOf } from '../options.ts'
 import { fields } from '../output.ts'
+import { type BrowserOptions, browserOptions, inBrowser } from '../passkey/options.ts'
 import { type PassphraseOptions, passphraseFileOption, readPassphrase } from '../passphrase.ts'
 import { action } from '../session.ts'
 import { writeWhole } from '../small-file.ts'
+
+interface PasskeyOptions extends BrowserOptions {
+  readonly name: string
+  readonly port?: number
+}
+
+/** Below the ephemeral ones. It is part of the origin that passkeys are pinned to, and so stays. */
+const portUsual = 4653
 
 interface KeyOptions extends PassphraseOptions {
   readonly kind: OfficerKeyKind
@@ -18,6 +28,7 @@ interface KeyOptions extends PassphraseOptions {
 
 export function addOfficerCommands(program: Command): void {
   const officer = program.command('officer').summary('keys of people who approve commands')
+  addPasskeyCommand(officer)
   officer
     .command('key')
     .argument('<file>', 'where the private key is to be')
@@ -45,6 +56,49 @@ export function addOfficerCommands(program: Command): void {
         } finally {
           passphrase.fill(0)
         }
+      }),
+    )
+}
+
+function addPasskeyCommand(officer: Command): void {
+  officer
+    .command('passkey')
+    .argument('<file>', 'where its id and public key are to be')
+    .summary('make a passkey for a person, in their own browser')
+    .requiredOption('--name <name>', 'of the person, for the list in the authenticator')
+    .option(
+      '--port <number>',
+      'part of the address it is pinned to',
+      integer(1_024, 65_535),
+      portUsual,
+    )
+    .option(...browserOptions.open)
+    .option(...browserOptions.seconds)
+    .description(
+      'Serves a page to the browser on this machine, which makes the passkey and uses it once. FILE holds ' +
+        'no secret: the founding plan can name it, and approval sign --passkey needs it.',
+    )
+    .addHelpText('after', '\nExample:\n  keyhold officer passkey anna.passkey --name anna --open')
+    .action(
+      action<PasskeyOptions>(async (session, { args: [file = ''], options }) => {
+        const [{ enrolInBrowser }, { encodePasskey }] = await Promise.all([
+          import('../passkey/ask.ts'),
+          import('../passkey/passkey-file.ts'),
+        ])
+        const { name, port = portUsual } = options
+        await using output = await OutputFile.create(file, { mode: 0o644 })
+        const where = { ...inBrowser(session, options), port }
+        const { passkey, isSynchronisable } = await enrolInBrowser(name, where)
+        await output.write(encodePasskey(passkey))
+        await output.commit()
+        const { credential } = passkey
+        const rows = [
+          ['passkey', file],
+          ['answers to', credential.origin],
+          ['kept', isSynchronisable ? 'synchronised to an account' : 'in one authenticator'],
+          ['public key', credential.publicKey],
+        ] as const
+        session.output.result({ file, credential, isSynchronisable }, fields(rows))
       }),
     )
 }
