@@ -5,8 +5,7 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import { type Browser, chromium, type Page } from 'playwright-core'
 import { finish, type Ran, type RunOptions, start } from './keyhold.ts'
 
 const options = ['gpu', 'quic', 'background-networking', 'component-update', 'sync']
@@ -32,8 +31,8 @@ export class Person {
     this.#setVerified = setVerified
   }
 
-  static async in(browser: Browser, looks: BrowserContextOptions = {}): Promise<Person> {
-    const context = await browser.newContext(looks)
+  static async in(browser: Browser): Promise<Person> {
+    const context = await browser.newContext()
     const page = await context.newPage()
     page.setDefaultTimeout(30_000)
     const devTools = await context.newCDPSession(page)
@@ -76,8 +75,9 @@ export class Person {
     }
     this.page.on('request', note)
     try {
-      if (url !== '') await this.page.goto(url)
-      if (url !== '') await act(this.page)
+      assert(url !== '', said)
+      await this.page.goto(url)
+      await act(this.page)
       return { ...(await finished), elsewhere }
     } finally {
       this.page.off('request', note)
@@ -90,12 +90,4 @@ export class Person {
     await this.page.getByRole('button', { name: button }).click()
     await this.page.getByRole('status').filter({ hasText: says }).waitFor()
   }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  return port
 }

@@ -20,7 +20,8 @@ import { encodeCustodianPublicKey } from '../../src/hsm/contract/custodian-key.t
 import { ruleNames } from '../../src/hsm/contract/domain-state.ts'
 import { XWingPrivateKey } from '../../src/hsm/contract/x-wing.ts'
 import { type Ask, Caller, newKeyId } from '../../src/hsm/door.testing.ts'
-import { type Driven, freePort, openBrowser, Person } from './browser.ts'
+import { type Driven, openBrowser, Person } from './browser.ts'
+import { freePort } from './free-port.ts'
 import { keyhold, program, type Ran } from './keyhold.ts'
 
 const cwd = mkdtempSync(path.join(tmpdir(), 'keyhold-passkey-'))
@@ -44,6 +45,7 @@ function plan(level: number, custodians: object | null): object {
   return { format: 'keyhold ceremony v1', level, custodians, people: officers, rules }
 }
 
+const done = ({ code, stderr }: Ran) => assert.equal(code, 0, stderr)
 const enrol = (name: Name, act: (person: Person) => Promise<unknown>, file = `${name}.passkey`) => {
   const args = ['--json', 'officer', 'passkey', file, '--name', name, '--port', String(port)]
   return people[name].meets(args, () => act(people[name]), { cwd })
@@ -53,11 +55,8 @@ const sign = (name: Name, request: string, act: (page: Page) => Promise<unknown>
   return people[name].meets(['--json', ...args], act, { cwd })
 }
 const signs = async (name: Name, request: string) => {
-  const ran = await sign(name, request, () => people[name].press(approve, /^Done/))
-  assert.equal(ran.code, 0, ran.stderr)
-  return ran
+  done(await sign(name, request, () => people[name].press(approve, /^Done/)))
 }
-const done = ({ code, stderr }: Ran) => assert.equal(code, 0, stderr)
 const refused = ({ code, stderr }: Ran, exit: number, errorCode: string, why = /./) => {
   assert.equal(code, exit, stderr)
   const { error } = JSON.parse(stderr.trim().split('\n').at(-1) ?? '')

@@ -13,6 +13,7 @@ import { statementWords } from '../approvals/words.ts'
 import { askBrowser, type Where } from './browser.ts'
 import { approvePage, enrolPage } from './pages.ts'
 import {
+  credentialId,
   originOf,
   type Passkey,
   type PasskeyCredential,
@@ -22,7 +23,7 @@ import {
 
 const bytes = z.base64().min(1)
 const assertion = z.strictObject({ authenticatorData: bytes, clientData: bytes, signature: bytes })
-const enrolment = assertion.extend({ id: bytes, publicKey: bytes })
+const enrolment = assertion.extend({ id: credentialId, publicKey: bytes })
 
 /** Of authenticator data (WebAuthn level 3 section 6.1). */
 const flagsAt = 32

@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { type OutgoingHttpHeaders, request } from 'node:http'
 import { createServer } from 'node:net'
 import { suite, test } from 'node:test'
+import { freePort } from '../../../tests/cli/free-port.ts'
 import { clientError } from '../../client/errors.ts'
 import { askBrowser } from './browser.ts'
 
@@ -49,14 +50,6 @@ async function asked({ count = 1, seconds = 10 } = {}) {
   const answer = (body: unknown, headers: OutgoingHttpHeaders = {}) =>
     send('POST', `${url.pathname}answer`, { ...json, ...headers }, JSON.stringify(body))
   return { stop, answers, url, port, send, answer }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  await once(server.close(), 'close')
-  return port
 }
 
 suite('a question in the browser', () => {

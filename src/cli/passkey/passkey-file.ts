@@ -16,14 +16,17 @@ const bytesMax = 16 * 1024
 export type PasskeyCredential = Extract<Credential, { kind: 'passkey' }>
 
 export interface Passkey {
-  /** Credential id (WebAuthn level 3 section 4: at most 1,023 bytes), base64. */
+  /** Of the credential, base64. */
   readonly id: string
   readonly credential: PasskeyCredential
 }
 
+/** Base64 of at most 1,023 bytes (WebAuthn level 3 section 4). */
+export const credentialId = z.base64().min(1).max(1_364)
+
 const passkeyFile = z.strictObject({
   format: z.literal(format),
-  id: z.base64().min(1).max(1_364),
+  id: credentialId,
   credential: z.unknown(),
 })
 

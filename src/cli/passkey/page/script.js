@@ -13,6 +13,7 @@
 /** COSE names (RFC 9053): ES256, of which every browser gives the SPKI, then EdDSA. */
 const algorithms = [-7, -8]
 const dialogMs = 300_000
+const waiting = 'Waiting for your passkey…'
 
 /** @type {ApproveTask | EnrolTask} */
 const task = JSON.parse(document.body.dataset.task ?? '')
@@ -46,6 +47,7 @@ async function enrol(task) {
 
 /** @param {EnrolTask} task */
 async function create({ relyingParty, challenge, name, userId }) {
+  say(waiting)
   const credential = await navigator.credentials.create({
     publicKey: {
       rp: { id: relyingParty, name: 'Keyhold' },
@@ -68,6 +70,7 @@ async function create({ relyingParty, challenge, name, userId }) {
  * @param {string} id of the only passkey that may answer
  */
 async function ask({ relyingParty, challenge }, id) {
+  say(waiting)
   const credential = await navigator.credentials.get({
     publicKey: {
       rpId: relyingParty,
@@ -111,12 +114,12 @@ async function send(answer) {
 /** @param {Promise<unknown>} work */
 function run(work) {
   for (const button of [go, cancel]) button.toggleAttribute('disabled', true)
-  say('Waiting for your passkey…')
   work
     .catch((error) => say(reason(error), 'bad'))
     .finally(() => {
       const isOver = document.body.classList.contains('over')
       for (const button of [go, cancel]) button.toggleAttribute('disabled', isOver)
+      go.focus()
     })
 }
 
