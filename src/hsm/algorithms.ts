@@ -26,6 +26,7 @@ import { ed448 } from './primitives/ed448.ts'
 import { ed25519 } from './primitives/ed25519.ts'
 import { hkdf } from './primitives/hkdf.ts'
 import { hmac } from './primitives/hmac.ts'
+import { hpke } from './primitives/hpke.ts'
 import type { Implementation } from './primitives/implementation.ts'
 import { kdfCounterCmac, kdfCounterHmac } from './primitives/kdf-counter.ts'
 import { mlDsa } from './primitives/ml-dsa.ts'
@@ -101,6 +102,12 @@ export const implementations: { readonly [name in AlgorithmName]: Implementation
   ECDH: ecdh,
   X25519: x25519,
   X448: x448,
+  'HPKE-P-256-HKDF-SHA-256-AES-128-GCM': hpke('P-256', 'aes-128-gcm'),
+  'HPKE-P-384-HKDF-SHA-384-AES-256-GCM': hpke('P-384', 'aes-256-gcm'),
+  'HPKE-P-521-HKDF-SHA-512-AES-256-GCM': hpke('P-521', 'aes-256-gcm'),
+  'HPKE-X25519-HKDF-SHA-256-AES-128-GCM': hpke('X25519', 'aes-128-gcm'),
+  'HPKE-X25519-HKDF-SHA-256-ChaCha20-Poly1305': hpke('X25519', 'chacha20-poly1305'),
+  'HPKE-X448-HKDF-SHA-512-AES-256-GCM': hpke('X448', 'aes-256-gcm'),
   'ML-KEM-512': mlKem(512),
   'ML-KEM-768': mlKem(768),
   'ML-KEM-1024': mlKem(1024),

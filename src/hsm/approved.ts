@@ -8,6 +8,7 @@
  * - legacy: for what was protected before, that is to verify, decrypt or unwrap (SP 800-131A section 1.2.2).
  * - not-approved: works, and is marked so.
  *
+ * HPKE is in neither list: its KEM and its labels are none of SP 800-56A and 800-56C.
  * OAEP is approved as key transport (SP 800-56B revision 2 section 7.2.2); a key that encrypts with it is
  * taken to encrypt keys. ECDH is the primitive of SP 800-56A, whose KDF is the caller's or `deriveKey`.
  */
@@ -86,6 +87,12 @@ export const approvalOfAlgorithm: { readonly [name in AlgorithmName]: Approval }
   ECDH: 'approved',
   X25519: 'not-approved',
   X448: 'not-approved',
+  'HPKE-P-256-HKDF-SHA-256-AES-128-GCM': 'not-approved',
+  'HPKE-P-384-HKDF-SHA-384-AES-256-GCM': 'not-approved',
+  'HPKE-P-521-HKDF-SHA-512-AES-256-GCM': 'not-approved',
+  'HPKE-X25519-HKDF-SHA-256-AES-128-GCM': 'not-approved',
+  'HPKE-X25519-HKDF-SHA-256-ChaCha20-Poly1305': 'not-approved',
+  'HPKE-X448-HKDF-SHA-512-AES-256-GCM': 'not-approved',
   'ML-KEM-512': 'approved',
   'ML-KEM-768': 'approved',
   'ML-KEM-1024': 'approved',

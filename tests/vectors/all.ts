@@ -4,6 +4,7 @@ import { acvpCases } from './acvp.ts'
 import { c2spCases } from './c2sp.ts'
 import type { VectorCase } from './case.ts'
 import { cavpCases } from './cavp.ts'
+import { hpkeCases } from './hpke.ts'
 import { wycheproofCases } from './wycheproof.ts'
 
 export function* allCases(): Generator<VectorCase> {
@@ -11,4 +12,5 @@ export function* allCases(): Generator<VectorCase> {
   yield* cavpCases()
   yield* acvpCases()
   yield* wycheproofCases()
+  yield* hpkeCases()
 }

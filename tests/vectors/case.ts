@@ -10,7 +10,7 @@ import type { HsmErrorCode } from '../../src/hsm/contract/errors.ts'
 /**
  * Commands and the names of their inputs:
  *   sign data context?; verify data signature context?; encrypt plaintext iv aad; decrypt ciphertext iv
- *   aad; mac data; verifyMac data mac; wrapKey target; unwrapKey ciphertext iv?; agree peer;
+ *   aad; mac data; verifyMac data mac; wrapKey target; unwrapKey ciphertext iv? info? aad?; agree peer;
  *   derive salt info; decapsulate ciphertext; publicKey, of the imported private key, has none.
  */
 export type VectorCommand =

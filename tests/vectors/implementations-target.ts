@@ -75,7 +75,10 @@ async function makeSecret(
       return (await has(row.wrap)(key, target)).ciphertext
     }
     case 'unwrapKey': {
-      const wrapped = { iv: input('iv'), ciphertext: input('ciphertext') }
+      const wrapped = {
+        ...{ iv: input('iv'), ciphertext: input('ciphertext') },
+        ...{ info: input('info'), aad: input('aad') },
+      }
       return released(await has(row.unwrap)(key, wrapped))
     }
     case 'agree':

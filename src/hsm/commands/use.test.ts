@@ -163,6 +163,20 @@ suite('keys under keys', () => {
     })
   })
 
+  test('a key goes to a public key and comes back by its private half (HPKE)', async () => {
+    const of = template('P-521', ['HPKE-P-521-HKDF-SHA-512-AES-256-GCM'], ['unwrap'])
+    const pair = await generate(caller, of)
+    const publicKey = pair.answer.parts.publicKey ?? data
+    const under = await importKey(caller, { ...of, uses: ['wrap'] }, 'public', publicKey)
+    const target = await generate(caller, exportable)
+    const { ciphertext = data } = (await caller.ok(wrapAsk(under, target))).parts
+    const into = { key: newKeyId(), version: 1, template: p256, class: 'private' }
+    const args = { ...pair.reference, into }
+    const ask = { command: 'unwrapKey', arguments: args, parts: { ciphertext } }
+    const answer = await caller.ok(ask)
+    assert.deepEqual(answer.parts.publicKey, target.answer.parts.publicKey)
+  })
+
   test('a key that is not exportable, or stronger than the wrapping key, stays', async () => {
     const under = await generate(caller, kwp)
     await refuses(caller, 'KEY_NOT_EXPORTABLE', wrapAsk(under, await generate(caller, p256)))

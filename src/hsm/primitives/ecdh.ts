@@ -14,7 +14,7 @@ export const ecdh: Implementation = { agree }
 export const x25519: Implementation = { agree }
 export const x448: Implementation = { agree }
 
-function agree(key: KeyMaterial, peerSpki: Uint8Array): Maybe<Secret> {
+export function agree(key: KeyMaterial, peerSpki: Uint8Array): Maybe<Secret> {
   using encoded = Secret.copyOf(peerSpki)
   using peer = KeyMaterial.fromBytes(key.typeName, 'public', encoded)
   const keys = { privateKey: key.keyObject, publicKey: peer.publicKey }

@@ -38,6 +38,12 @@ export interface Encrypted {
   readonly ciphertext: Uint8Array
 }
 
+export interface Wrapped extends Encrypted {
+  /** Of HPKE, in published answers alone: what commands wrap has neither. */
+  readonly info?: Uint8Array
+  readonly aad?: Uint8Array
+}
+
 export interface DecryptOptions extends Encrypted {
   readonly aad: Uint8Array
 }
@@ -79,7 +85,7 @@ export interface Implementation {
   /** Full length; `verifyMac` of `../algorithms.ts` compares, in constant time. */
   readonly mac?: (key: KeyMaterial, data: Uint8Array) => Uint8Array
   readonly wrap?: (key: KeyMaterial, keyBytes: Secret) => Maybe<Encrypted>
-  readonly unwrap?: (key: KeyMaterial, wrapped: Encrypted) => Maybe<Secret>
+  readonly unwrap?: (key: KeyMaterial, wrapped: Wrapped) => Maybe<Secret>
   readonly encapsulate?: (key: KeyMaterial) => Maybe<Encapsulated>
   readonly decapsulate?: (key: KeyMaterial, ciphertext: Uint8Array) => Maybe<Secret>
   readonly derive?: (key: KeyMaterial, options: DeriveOptions) => Maybe<Secret>

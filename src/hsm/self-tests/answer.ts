@@ -117,7 +117,7 @@ async function run(answer: Answer, key: KeyMaterial): Promise<Uint8Array> {
 
 /** The commands whose outcome is a secret, or takes one in. */
 async function secretOf(answer: Answer, row: Implementation, key: KeyMaterial): Promise<Buffer> {
-  const { iv = none, ciphertext = none, peer = none, target = none } = answer
+  const { iv = none, ciphertext = none, aad = none, peer = none, target = none } = answer
   const { salt = none, info = none, iterations = 0, randomness = none } = answer
   switch (answer.command) {
     case 'wrap': {
@@ -125,7 +125,7 @@ async function secretOf(answer: Answer, row: Implementation, key: KeyMaterial): 
       return Buffer.from((await has(row.wrap)(key, bytes)).ciphertext)
     }
     case 'unwrap':
-      return copied(await has(row.unwrap)(key, { iv, ciphertext }))
+      return copied(await has(row.unwrap)(key, { iv, ciphertext, info, aad }))
     case 'agree':
       return copied(await has(row.agree)(key, peer))
     case 'decapsulate':

@@ -5,6 +5,7 @@ import { aeadsAnswers } from './answers/aeads.ts'
 import { derivationsAnswers } from './answers/derivations.ts'
 import { ecdsaAnswers } from './answers/ecdsa.ts'
 import { edwardsAndAgreementAnswers } from './answers/edwards-and-agreement.ts'
+import { hpkeAnswers } from './answers/hpke.ts'
 import { keyWrapsAnswers } from './answers/key-wraps.ts'
 import { macsAnswers } from './answers/macs.ts'
 import { mlDsaAndSlhDsaAnswers } from './answers/ml-dsa-and-slh-dsa.ts'
@@ -23,6 +24,7 @@ const answers = [
   ...rsaSignaturesAnswers,
   ...rsaOaepAnswers,
   ...rsaAesKeyWrapsAnswers,
+  ...hpkeAnswers,
   ...ecdsaAnswers,
   ...edwardsAndAgreementAnswers,
   ...mlKemAnswers,
