@@ -9,6 +9,7 @@ import { randomBytes } from 'node:crypto'
 import { after, before, suite, test } from 'node:test'
 import { assertProblem, base64, bytesOf } from '../rest/people.ts'
 import { Bench } from './openssl.ts'
+import { opensslOpen, opensslSeal } from './openssl-hpke.ts'
 
 let bench: Bench
 before(async () => {
@@ -122,6 +123,32 @@ suite('private keys behind an ephemeral key (RSA-AES-KEY-WRAP)', { timeout: 60_0
       assert(verifies(bench.file(signer), bytesOf(signature), false))
     })
   }
+})
+
+test('HPKE: OpenSSL opens what was wrapped to its public key, and seals what is unwrapped here', async () => {
+  const { installation } = bench
+  const suite = { kem: 0x10, kdf: 1, aead: 1 }
+  const given = { info: new Uint8Array(), aad: new Uint8Array() }
+  const shape = { type: 'P-256', algorithms: ['HPKE-P-256-HKDF-SHA-256-AES-128-GCM'] }
+  const { pkcs8, spki } = bench.newPrivateKey(ec('P-256'))
+  const wrapper = await bench.importKey(spki, { ...shape, class: 'public', uses: ['wrap'] }, [
+    'wrap',
+  ])
+  const signing = { type: 'Ed25519', algorithms: ['Ed25519'], uses: ['sign'] }
+  const target = await installation.makeKey({ ...signing, exportable: true }, ['sign'])
+  const bytes = bytesOf((await bench.use(wrapper, 'wrap', { target })).wrapped)
+  const opened = opensslOpen(suite, pkcs8, given, { bytes, encBytes: 65 })
+  await assertPrivateKeyOf(target, opened)
+  const unwrapper = await installation.makeKey({ ...shape, uses: ['unwrap'] }, ['unwrap'])
+  const publicKey = await installation.server.ok(
+    'GET',
+    `/v1/namespaces/acme/keys/${unwrapper}/public-key`,
+  )
+  const sealed = opensslSeal(suite, bytesOf(publicKey.body.spki).subarray(-65), given, opened)
+  const into = { name: `un${unwrapper}`, owner: 'Ada', purpose: 'interop', ...signing }
+  const input = { wrapped: base64(sealed), class: 'private', into }
+  await bench.use(unwrapper, 'unwrap', input)
+  await assertPrivateKeyOf(into.name, opened)
 })
 
 suite('wrapped private keys', { timeout: 60_000 }, () => {

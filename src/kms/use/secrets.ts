@@ -46,7 +46,7 @@ const rows: { readonly [O in SecretOperation]: SecretRow<O> } = {
 /** Bytes of the IV in front of what wrapped a key; the other algorithms have none there. */
 function unwrapParts(key: KnownKey, input: UseInputs['unwrap']): Parts {
   const { algorithm } = choose(key, 'unwrap', input)
-  const ivBytes = algorithm === 'XAES-256-GCM' ? 24 : algorithm.endsWith('-GCM') ? 12 : 0
+  const ivBytes = algorithm === 'XAES-256-GCM' ? 24 : /^AES-\d+-GCM$/.test(algorithm) ? 12 : 0
   const { wrapped } = input
   if (ivBytes === 0) return { ciphertext: wrapped }
   return { iv: wrapped.subarray(0, ivBytes), ciphertext: wrapped.subarray(ivBytes) }
