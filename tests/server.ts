@@ -77,6 +77,7 @@ export class TestServer implements AsyncDisposable {
       for await (const line of createInterface({ input: child.stdout })) {
         if (line.startsWith('{') && JSON.parse(line).ready === true) return
       }
+      await ended
     })()
     await Promise.race([ready, ended])
     ended.catch(() => undefined)

@@ -14,7 +14,7 @@ import type { NewSecret } from '../host/options.ts'
 import { tpmPlace } from '../host/seals.ts'
 import { makeTpmSeal, openTpmSeal } from '../host/tpm/seal.ts'
 import type { SealKind } from '../hsm/contract/domain-commands.ts'
-import { secretMemory } from '../hsm/contract/secret-memory.ts'
+import { secretCopy, secretMemory } from '../hsm/contract/secret-memory.ts'
 import { type Configuration, ConfigurationError } from './configuration.ts'
 
 const keyFileBytes = 32
@@ -84,7 +84,8 @@ async function developmentKey(folder: string): Promise<Uint8Array> {
 
 async function newDevelopmentKey(folder: string): Promise<NewSecret> {
   const secret = randomFillSync(secretMemory(keyFileBytes))
-  const files = { [developmentKeyName]: secret }
+  // The host overwrites the one before it writes the other.
+  const files = { [developmentKeyName]: secretCopy(secret) }
   return { secret, files, kept: () => rm(path.join(folder, developmentKeyName), { force: true }) }
 }
 
