@@ -95,14 +95,17 @@ export const groups: readonly Group[] = [
 ]
 
 async function addKeys(program: Command): Promise<void> {
-  const [{ addKeyCommands }, { addAliasCommands }, end] = await Promise.all([
-    import('./commands/keys.ts'),
-    import('./commands/aliases.ts'),
-    import('./commands/keys-end.ts'),
-  ])
+  const [{ addKeyCommands }, { addAliasCommands }, end, { addKeyRequestCommand }] =
+    await Promise.all([
+      import('./commands/keys.ts'),
+      import('./commands/aliases.ts'),
+      import('./commands/keys-end.ts'),
+      import('./commands/keys-request.ts'),
+    ])
   const keys = program.command('keys').summary('make, look at, change and destroy keys')
   addKeyCommands(keys)
   addAliasCommands(keys)
+  addKeyRequestCommand(keys)
   end.addWrapCommand(keys)
   end.addKeyEndCommands(keys)
 }

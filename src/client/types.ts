@@ -132,6 +132,22 @@ export type Approvals = {
   }[]
 }
 
+export type CertificateRequestRequest = {
+  readonly subject?: string | undefined
+  readonly names?: readonly string[] | undefined
+  readonly addresses?: readonly string[] | undefined
+  readonly algorithm?: AlgorithmName | undefined
+  readonly version?: number | undefined
+  readonly approvals?: Approvals | undefined
+}
+
+export type CertificateRequestResult = {
+  readonly request: string
+  readonly key: string
+  readonly version: number
+  readonly algorithm: AlgorithmName
+}
+
 export type DecapsulateRequest = {
   readonly ciphertext: Uint8Array
   readonly into?: NewKey | undefined
@@ -1330,6 +1346,24 @@ export interface Api {
       readonly body: { readonly name: string }
     }
     readonly answer: Identity
+  }
+  requestCertificate: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: CertificateRequestRequest
+    }
+    readonly answer: CertificateRequestResult
+  }
+  requestStatement: {
+    readonly request: {
+      readonly path: { readonly namespace: string; readonly key: string }
+      readonly body: {
+        readonly request: CertificateRequestRequest
+        readonly requester: string
+        readonly validSeconds?: number | undefined
+      }
+    }
+    readonly answer: Statements
   }
   resetLogin: {
     readonly request: {

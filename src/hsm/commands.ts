@@ -70,6 +70,7 @@ export const commands: { readonly [N in CommandName]: Row<N> } = {
   raiseFloor: keys.raiseFloor,
   destroyKey: keys.destroyKey,
   sign: use.sign,
+  signRequest: use.signRequest,
   verify: use.verify,
   encrypt: use.encrypt,
   decrypt: use.decrypt,

@@ -228,6 +228,15 @@ export function template(
   }
 }
 
+/** The least CertificationRequestInfo of a public key (RFC 2986): nobody's, and without attributes. */
+export function requestFor(spki: Uint8Array = new Uint8Array()): Buffer {
+  const [before, behind] = [Buffer.from('0201003000', 'hex'), Buffer.from('a000', 'hex')]
+  const content = Buffer.concat([before, spki, behind])
+  const [low, high] = [content.length & 0xff, content.length >> 8]
+  const length = high > 0 ? [0x82, high, low] : low < 0x80 ? [low] : [0x81, low]
+  return Buffer.concat([Buffer.from([0x30, ...length]), content])
+}
+
 let keys = 0
 
 /** A key id that no other test has. */

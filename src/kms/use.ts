@@ -155,7 +155,7 @@ function prepareOne<O extends Prepared>(
 }
 
 /** The key, if it can be used and the caller has the grant; a promise when a cache does not know. */
-function findUsable(
+export function findUsable(
   kms: Kms,
   caller: Caller,
   target: UseTarget<Operation>,

@@ -1,6 +1,7 @@
 /** Every command that is not about files, against a real server: text, --json, refusals. */
 
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -81,6 +82,20 @@ suite('commands', { timeout: 240_000 }, () => {
     await desk.ok(spki)
     assert.equal(readFileSync(desk.file('k1.der'))[0], 0x30)
     assert.equal((await desk.run(['keys', 'export-public', 'k2'])).code, 1)
+  })
+
+  test('keys: a certificate request that openssl verifies', async () => {
+    const names = ['--subject', 'CN=pay.example,O=Bank,C=DE', '--dns', 'pay.example,b.example']
+    const { stdout } = await desk.ok(['keys', 'request', 'k1', ...names, '--ip', '10.0.0.1'])
+    const read = ['req', '-verify', '-noout', '-text']
+    const { status, stdout: text } = spawnSync('openssl', read, { input: stdout, encoding: 'utf8' })
+    assert.equal(status, 0)
+    assert.match(text, /Subject: C = DE, O = Bank, CN = pay\.example/)
+    assert.match(text, /DNS:pay\.example, DNS:b\.example, IP Address:10\.0\.0\.1/)
+    await desk.ok(['keys', 'request', 'k1', ...names, '--output', 'k1.csr'])
+    assert.equal(spawnSync('openssl', [...read, '-in', desk.file('k1.csr')]).status, 0)
+    await desk.refused(['keys', 'request', 'k1', '--subject', 'pay'], 1, 'ARGUMENT_INVALID')
+    await desk.refused(['keys', 'request', 'k1'], 1, 'ARGUMENT_INVALID')
   })
 
   test('keys: import, sealed on its way', async () => {

@@ -13,6 +13,7 @@ import {
   type FrameAnswer,
   newKeyId,
   p256,
+  requestFor,
   template,
 } from '../../src/hsm/door.testing.ts'
 
@@ -39,6 +40,7 @@ const templates = {
 interface Key {
   readonly reference: { readonly key: string; readonly version: number }
   readonly wrapped: Uint8Array
+  readonly publicKey: Uint8Array | undefined
 }
 
 type KeyName = keyof typeof templates
@@ -94,6 +96,7 @@ export class MatrixDomain {
       (await caller.ok({ command, ...useOf(key, parts, args) })).parts
     const made = {
       signature: await make('sign', all.p256, {}, { data }),
+      request: { request: requestFor(all.p256.publicKey) },
       mac: await make('mac', all.hmac, {}, { data }),
       encrypted: await make('encrypt', all.aes, {}, { plaintext: data }),
       wrapped: await make('wrapKey', all.wrapping, { target }, { targetWrapped }),
@@ -164,10 +167,7 @@ export class MatrixDomain {
       rewrapKey: loaded,
       retireKek: {},
       generateKey: { arguments: { ...fresh, template: p256 } },
-      importKey: {
-        arguments: into,
-        parts: { sealed: caller.sealedKey(into, secret) },
-      },
+      importKey: { arguments: into, parts: { sealed: caller.sealedKey(into, secret) } },
       loadKey: loaded,
       unloadKey: { arguments: signing.reference },
       changeKey: {
@@ -177,6 +177,7 @@ export class MatrixDomain {
       raiseFloor: loaded,
       destroyKey: { arguments: signing.reference },
       sign: useOf(signing, { data }),
+      signRequest: useOf(signing, made.request ?? {}),
       verify: useOf(signing, { data, ...made.signature }),
       encrypt: useOf(aes, { plaintext: data }),
       decrypt: useOf(aes, made.encrypted ?? {}),
@@ -206,9 +207,9 @@ function useOf({ reference, wrapped }: Key, parts: Parts, args = {}): Omit<Ask, 
 async function generate(caller: Caller, of: object): Promise<Key> {
   const reference = { key: newKeyId(), version: 1 }
   const ask = { command: 'generateKey', arguments: { ...reference, template: of } }
-  const { wrapped } = (await caller.ok(ask)).parts
+  const { wrapped, publicKey } = (await caller.ok(ask)).parts
   assert(wrapped)
-  return { reference, wrapped }
+  return { reference, wrapped, publicKey }
 }
 
 function keptOf({ items, group }: FrameAnswer): Kept {

@@ -99,6 +99,8 @@ export async function prepareRequest(
 
 async function wishFor(installation: Installation, stock: Stock, route: Route): Promise<Wish> {
   const { permission, name, path } = route
+  const prepare = wishes[name]
+  if (prepare) return prepare(installation, stock)
   if (typeof permission === 'object' && 'use' in permission) {
     const { use } = permission
     const given = stock.inputs[use] ?? {}
@@ -111,8 +113,6 @@ async function wishFor(installation: Installation, stock: Stock, route: Route): 
     }
     return { parameters, body: path.endsWith('/batch') ? { items: [item] } : item }
   }
-  const prepare = wishes[name]
-  if (prepare) return prepare(installation, stock)
   assert(route.body === undefined && !path.includes('{'), `no request for ${name}`)
   return {}
 }
@@ -237,6 +237,14 @@ const wishes: Readonly<Record<string, Wisher>> = {
     const key = await installation.makeKey({ type: 'P-256' }, [])
     return { parameters: { key }, body: { confirm: key } }
   },
+  requestCertificate: async (_, { keys }) => ({
+    parameters: { key: String(keys.sign) },
+    body: { subject: 'CN=pay.example' },
+  }),
+  requestStatement: async (_, { keys }) => ({
+    parameters: { key: String(keys.sign) },
+    body: { request: { subject: 'CN=pay.example' }, requester: 'Ada' },
+  }),
   destroyStatement: withKey({ body: { requester: 'Ada' } }),
   changeDomain: async () => ({ body: { change: { tamper: { 'officer-command': 2 } } } }),
   acknowledgeTamper: async () => ({ body: {} }),

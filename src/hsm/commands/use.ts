@@ -1,9 +1,10 @@
 /**
- * Commands that use a key on what the caller brings: sign, verify, encrypt, decrypt, mac, verifyMac.
+ * Commands that use a key on what the caller brings: sign, signRequest, verify, encrypt, decrypt, mac, verifyMac.
  * What is fast is answered at once and touches no promise.
  */
 
 import { macBytesMin, verifyMac as macMatches } from '../algorithms.ts'
+import { assertRequestFor, certificationRequestBytesMax } from '../certification-request.ts'
 import { HsmError } from '../contract/errors.ts'
 import { parseChoice, parseInteger, parseObject } from '../parse.ts'
 import type { Maybe } from '../primitives/implementation.ts'
@@ -57,6 +58,23 @@ export const sign = command({
     const key = permitUse(module, args, wrapped, { use: 'sign', operation: 'sign' })
     const { input, format } = args
     return mapDone(key.operation(key.material, data, { input, format, context }), signatureDone)
+  },
+})
+
+/** A certificate request of the key itself; what else would parse as one is refused (`../certification-request.ts`). */
+export const signRequest = command({
+  name: 'signRequest',
+  states: operational,
+  ...unrestricted,
+  uses: true,
+  record: 'key',
+  parts: { wrapped: wrappedPart, request: { bytesMax: certificationRequestBytesMax } },
+  parse: parseUse,
+  run: (module, args, { wrapped, request }) => {
+    const key = permitUse(module, args, wrapped, { use: 'sign', operation: 'sign' })
+    assertRequestFor(key.material.publicSpki(), request)
+    const options = { input: 'message', format: 'der', context: none } as const
+    return mapDone(key.operation(key.material, request, options), signatureDone)
   },
 })
 

@@ -248,6 +248,8 @@ export interface Commands extends DomainCommands, EntropyCommands, EpochCommands
   }
 
   sign: Use<Signing, { data: Uint8Array; context?: Uint8Array }, None, { signature: Uint8Array }>
+  /** A CertificationRequestInfo (RFC 2986) that names this key; ECDSA in DER. */
+  signRequest: Use<None, { request: Uint8Array }, None, { signature: Uint8Array }>
   verify: Use<
     Signing,
     { data: Uint8Array; signature: Uint8Array; context?: Uint8Array },

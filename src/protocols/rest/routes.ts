@@ -4,6 +4,7 @@ import type { Route } from './route.ts'
 import { accessRoutes } from './routes/access.ts'
 import { aliasRoutes } from './routes/aliases.ts'
 import { attestationRoutes } from './routes/attestation.ts'
+import { certificateRequestRoutes } from './routes/certificate-requests.ts'
 import { domainRoutes } from './routes/domain.ts'
 import { epochRoutes } from './routes/epochs.ts'
 import { identityRoutes } from './routes/identities.ts'
@@ -21,4 +22,5 @@ export const routes: readonly Route[] = [
   ...keyRoutes,
   ...aliasRoutes,
   ...useRoutes,
+  ...certificateRequestRoutes,
 ]
