@@ -131,8 +131,7 @@ function begin(module: Module, asked: Asked): Maybe<Done> {
   assertParts(row, parts)
   const parsed = row.parse(asked.arguments)
   const done = runThroughGate(module, { row, parsed, arguments: asked.arguments, parts })
-  if (row.uses && done instanceof Promise) module.usesBegun.add(done)
-  return done
+  return row.uses && done instanceof Promise ? module.usesBegun.add(done) : done
 }
 
 const codeOfState: Readonly<Partial<Record<ModuleState, HsmErrorCode>>> = {

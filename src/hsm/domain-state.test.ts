@@ -1,4 +1,4 @@
-/** Versions of the domain state: each follows from the one before, and none is weaker. */
+/** Versions of the domain state: each follows from the one before, and none is weaker without saying so. */
 
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
@@ -123,7 +123,7 @@ suite('versions', () => {
   })
 })
 
-suite('no policy becomes weaker', () => {
+suite('no policy becomes weaker unasked', () => {
   const officers: Rule = { approvals: 2, roles: ['officer', 'operator'], excludeRequester: true }
   const founded = async () => {
     const caller = await Caller.founded()
@@ -253,7 +253,7 @@ suite('security levels', () => {
     })
   }
 
-  test('a development domain stays at level 1, and no domain goes down', async () => {
+  test('a development domain stays at level 1, and no domain goes down unasked', async () => {
     const caller = await Caller.founded()
     const rules = Object.fromEntries(ruleNames.map((name) => [name, twoOfficers]))
     const ask = changing({ people, level: 2, rules })

@@ -1,7 +1,8 @@
 /**
  * How versions of the domain state come to be: the first at founding, each further one from a change
  * that was asked for and approved. Only here; so what is in force was parsed once, signed, and follows
- * from the version before it. No version takes away what the rules need to be met: a domain in which
+ * from the version before it. A weaker policy is one that whoever asks says to destroy every key with
+ * (`weakening.ts`). No version takes away what the rules need to be met: a domain in which
  * fewer people could sign than a rule wants would be closed for good.
  */
 
@@ -133,15 +134,20 @@ export function foundDomainState(
 
 /** What a version may change; everything else follows from the one before it. */
 export type DomainChange = Partial<
-  Pick<DomainState, 'level' | 'rules' | 'tamper' | 'custodians' | 'epoch' | 'members'>
+  Pick<DomainState, 'level' | 'rules' | 'tamper' | 'custodians' | 'epoch' | 'members' | 'weakening'>
 > & { readonly people?: readonly (PersonAsked & { readonly pin?: PinVerifier | null })[] }
 
-const changeMembers = ['level', 'people', 'rules', 'tamper'] as const
+export interface ParsedChange {
+  readonly change: DomainChange
+  readonly destroysKeys: boolean
+}
+
+const changeMembers = ['level', 'people', 'rules', 'tamper', 'destroysKeys'] as const
 
 /** What people may ask for; custodians, epochs and members have commands of their own. @throws HsmError */
-export function parseDomainChange(value: unknown): DomainChange {
+export function parseDomainChange(value: unknown): ParsedChange {
   const untrusted = parseObject(value, changeMembers, 'change')
-  const { level, people, rules, tamper } = untrusted
+  const { level, people, rules, tamper, destroysKeys = false } = untrusted
   const change: DomainChange = {
     ...(level === undefined ? {} : { level: parseLevel(level) }),
     ...(people === undefined ? {} : { people: parsePeople(people) }),
@@ -149,35 +155,31 @@ export function parseDomainChange(value: unknown): DomainChange {
     ...(tamper === undefined ? {} : { tamper: parseTamper(tamper) }),
   }
   if (Object.keys(change).length === 0) throw invalid('a change that changes nothing')
-  return change
+  return { change, destroysKeys: parseBoolean(destroysKeys, 'destroysKeys') }
 }
 
-/**
- * That no policy is weaker after the change: level, rules and responses to tampering protect the keys that
- * were made under them.
- * @throws HsmError RULES_NOT_MET
- */
-export function assertNotWeaker(state: DomainState, change: DomainChange): void {
+/** Policies that are weaker after the change: level, rules and responses to tampering protect keys. */
+export function weakenedPolicies(state: DomainState, change: DomainChange): string[] {
   const { level = state.level, rules = state.rules, tamper = state.tamper } = change
-  if (level < state.level) throw weaker('the security level')
-  for (const [name, rule] of Object.entries(state.rules) as [RuleName, Rule][]) {
-    const next = rules[name]
-    const isWeaker =
-      !next ||
-      next.approvals < rule.approvals ||
-      next.roles.some((role) => !rule.roles.includes(role)) ||
-      (rule.excludeRequester && !next.excludeRequester)
-    if (isWeaker) throw weaker(`the rule ${name}`)
+  const isRuleWeaker = (name: RuleName) => {
+    const [before, after] = [state.rules[name], rules[name]]
+    if (!before || !after) return before !== undefined
+    return (
+      after.approvals < before.approvals ||
+      after.roles.some((role) => !before.roles.includes(role)) ||
+      (before.excludeRequester && !after.excludeRequester)
+    )
   }
-  for (const signal of Object.keys(tamperSignals) as TamperSignal[]) {
+  const isResponseWeaker = (signal: TamperSignal) => {
     const before = Math.max(state.tamper[signal] ?? 1, levelProfiles[state.level].tamper[signal])
-    const after = Math.max(tamper[signal] ?? 1, levelProfiles[level].tamper[signal])
-    if (after < before) throw weaker(`the response to ${signal}`)
+    return Math.max(tamper[signal] ?? 1, levelProfiles[level].tamper[signal]) < before
   }
-}
-
-function weaker(what: string): HsmError {
-  return new HsmError('RULES_NOT_MET', `${what} would become weaker than keys were made under`)
+  const signals = Object.keys(tamperSignals) as TamperSignal[]
+  return [
+    ...(level < state.level ? ['level'] : []),
+    ...ruleNames.filter(isRuleWeaker).map((name) => `rule ${name}`),
+    ...signals.filter(isResponseWeaker).map((signal) => `response to ${signal}`),
+  ]
 }
 
 /** The version behind the one in force. @throws HsmError RULES_NOT_MET, ARGUMENT_INVALID when too long */

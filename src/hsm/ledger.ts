@@ -33,6 +33,8 @@ export interface ShredMark {
 /** Counters: seals of the epoch by kind; how the shredding of the epoch before ended. */
 export const sealsCounter = 'seals'
 export const shreddedCounter = 'shredded'
+/** Of keys: the beginning of the names. */
+export const usesCounter = 'uses '
 
 /** Names of counters begin with what they count. */
 const countersMax = 16_384
@@ -145,12 +147,20 @@ export class Ledger {
     return change
   }
 
+  /** The keys are destroyed. */
+  #forgetUses(): void {
+    for (const name of this.#counters.keys()) {
+      if (name.startsWith(usesCounter)) this.#counters.delete(name)
+    }
+  }
+
   /** @throws HsmError STATE_INVALID for what is no change of the ledger */
   apply(change: Uint8Array): void {
     const text = Buffer.from(change.subarray(1)).toString()
     if (change[0] === changeKinds.domainState) {
       this.#stored = parse<StoredDomainState>(text)
       this.#state = parse<DomainState>(this.#stored.statement)
+      if (this.#state.weakening?.version === this.#state.version) this.#forgetUses()
     } else if (change[0] === changeKinds.tamper) {
       this.#tamper = parse<TamperMark | null>(text)
     } else if (change[0] === changeKinds.counter) {

@@ -1,8 +1,8 @@
 /**
  * Security levels 1 to 4: the profiles of a domain after FIPS 140-3 (ISO/IEC 19790), as one table that
  * the module enforces. What each member comes from, and what no software can meet whatever stands here,
- * is in docs/security-levels.md. A level is chosen at the founding; a higher number permits nothing that
- * a lower one refuses, which a test holds.
+ * is in docs/security-levels.md. A level is chosen at the founding, and lowered only together with the end
+ * of every key; a higher number permits nothing that a lower one refuses, which a test holds.
  */
 
 import { isApproved, type KeyProperties, protects, strengthBits } from './approved.ts'

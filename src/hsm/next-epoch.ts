@@ -10,6 +10,7 @@
 
 import { certificateFile, type ShredCertificate, shredFormat } from './contract/certificate.ts'
 import type { Custodians } from './contract/domain-state.ts'
+import { HsmError } from './contract/errors.ts'
 import type { Domain } from './domain.ts'
 import { nextDomainState } from './domain-state.ts'
 import { type Counter, type Ledger, sealsCounter, shreddedCounter } from './ledger.ts'
@@ -26,6 +27,12 @@ export interface Renewal {
   /** Seals of the new root that were made. */
   readonly seals: Counter
   readonly now: number
+}
+
+/** Two KEKs at a time: what was wrapped under a third would be lost. @throws HsmError REWRAP_UNFINISHED */
+export function assertNoneBefore({ kekBefore }: Domain): void {
+  if (!kekBefore) return
+  throw new HsmError('REWRAP_UNFINISHED', 'the KEK before is still there: re-wrap, and retire it')
 }
 
 /** Takes ownership of the domain only when it succeeds. @throws HsmError RULES_NOT_MET, LEVEL_NOT_PERMITTED */

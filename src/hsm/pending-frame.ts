@@ -21,8 +21,8 @@ const errorHeaderBytes = 256
 const frameHeaderBytes = 128
 /** A leaf with four claims of full length, and its change of the floor, sealed. */
 const leafBytesMax = 1_024
-/** Leaves of frames that were refused whole, or of the prelude, which go with the next answer. */
-const otherLeavesBytes = 128 * 1024
+/** What goes with the next answer: leaves of frames that were refused whole, a change that is a domain state. */
+const othersBytes = (128 + 512) * 1024
 const preludeBytes = 3 * 1024 * 1024
 
 interface Answered {
@@ -55,7 +55,7 @@ export class PendingFrame {
     this.#headerRoom = headerBytesMax - frameHeaderBytes - items.length * errorHeaderBytes
     // An answer behind which the record begins carries the prelude too.
     const hasPrelude = rows[0]?.states.includes('operational') === false
-    const leavesBytes = items.length * leafBytesMax + (hasPrelude ? preludeBytes : otherLeavesBytes)
+    const leavesBytes = items.length * leafBytesMax + (hasPrelude ? preludeBytes : othersBytes)
     this.#bodyRoom = frameBytesMax - headerBytesMax - leavesBytes
   }
 
@@ -117,7 +117,8 @@ export class PendingFrame {
   close(module: Module): OutgoingFrame {
     const { leaves } = module
     const body: Uint8Array[] = []
-    const unsealed: Uint8Array[] = []
+    // They were made before whatever this answer brings: the last of its kind is to stand last.
+    const unsealed = module.changesWaiting.splice(0)
     const changes: Uint8Array[] = []
     let headers = ''
     let changesBytes = 0
@@ -129,7 +130,6 @@ export class PendingFrame {
       headers += index === 0 ? answered.header : `,${answered.header}`
       unsealed.push(...answered.changes)
     }
-    unsealed.push(...module.changesWaiting.splice(0))
     // Behind the end there is neither a key to seal with nor a state to change.
     for (const change of module.tamper.isZeroised ? none : unsealed) {
       const sealed = behindLength(module.open.sealedState.sealChange(change))

@@ -7,6 +7,7 @@
 
 import { HsmError } from './contract/errors.ts'
 import type { KeyAttributes } from './contract/keys.ts'
+import { usesCounter } from './ledger.ts'
 import type { Module } from './module.ts'
 
 /** Uses that are reserved at once. */
@@ -39,6 +40,11 @@ export class UseCounts {
     this.#used.set(name, used + 1)
   }
 
+  /** For all of them; the ledger forgets its own with the domain state that destroyed them. */
+  forgetAll(): void {
+    this.#used.clear()
+  }
+
   /** For a key that is destroyed. @returns the change to be sealed, if there is one */
   forget(reference: Pick<KeyAttributes, 'key' | 'version'>): readonly Uint8Array[] {
     const name = counterOf(reference)
@@ -49,5 +55,5 @@ export class UseCounts {
 }
 
 function counterOf({ key, version }: Pick<KeyAttributes, 'key' | 'version'>): string {
-  return `uses ${key}/${version}`
+  return `${usesCounter}${key}/${version}`
 }

@@ -12,6 +12,8 @@ import {
   type ShredCertificate,
   shredFormat,
   verifyCertificate,
+  type WeakeningCertificate,
+  weakeningFormat,
 } from '../../hsm/contract/certificate.ts'
 import { integer } from '../options.ts'
 import { fields, styled, time } from '../output.ts'
@@ -115,11 +117,29 @@ type Rows = readonly (readonly [string, unknown])[]
 
 function rowsOf(certificate: Certificate): Rows {
   const { domain, module, development } = certificate
-  const about = certificate.format === shredFormat ? shredRows(certificate) : keyRows(certificate)
+  const about = aboutRows(certificate)
   return [
     ['domain', `${domain}${development ? ' (DEVELOPMENT)' : ''}`],
     ['module', module],
     ...about,
+  ]
+}
+
+function aboutRows(certificate: Certificate): Rows {
+  if (certificate.format === shredFormat) return shredRows(certificate)
+  if (certificate.format === weakeningFormat) return weakeningRows(certificate)
+  return keyRows(certificate)
+}
+
+function weakeningRows({ weakening, notProvedDestroyed }: WeakeningCertificate): Rows {
+  return [
+    ['destroyed', `every key under KEK ${weakening.kek} and older`],
+    ['because weaker', weakening.policies.join(', ')],
+    ['time', time(weakening.time)],
+    ['epoch', weakening.epoch],
+    ['domain state', `version ${weakening.version}`],
+    ['wrapped copies', `refused; not proved destroyed ${notProvedDestroyed.wrappedCopies}`],
+    ...holderRows(notProvedDestroyed, 'that open them'),
   ]
 }
 
@@ -140,17 +160,19 @@ function keyRows(of: DestructionCertificate): Rows {
 }
 
 function shredRows(of: ShredCertificate): Rows {
-  const { shares, seals } = of.notProvedDestroyed
-  const sealed = Object.entries(seals).map(([kind, count]) => `${count} by ${kind}`)
   return [
     ['shredded', `epoch ${of.epochBefore}, in favour of epoch ${of.epoch}`],
     ['begun', time(of.begun)],
     ['ended', time(of.ended)],
     ['members expelled', of.expelled.join(', ') || 'none'],
-    ['old seals not proved destroyed', sealed.join(', ') || 'none'],
-    [
-      'old shares not proved destroyed',
-      shares ? `${shares.threshold} of: ${shares.names.join(', ')}` : 'none',
-    ],
+    ...holderRows(of.notProvedDestroyed, 'of before, not proved destroyed'),
+  ]
+}
+
+function holderRows({ shares, seals }: ShredCertificate['notProvedDestroyed'], what: string): Rows {
+  const sealed = Object.entries(seals).map(([kind, count]) => `${count} by ${kind}`)
+  return [
+    [`seals ${what}`, sealed.join(', ') || 'none'],
+    [`shares ${what}`, shares ? `${shares.threshold} of: ${shares.names.join(', ')}` : 'none'],
   ]
 }

@@ -1,21 +1,24 @@
 /**
  * The domain state and what approvals of it need: the version in force, the next one, and challenges for
- * commands that are approved once. A change that weakens a policy is refused: it would have to destroy what the
- * policy protected.
+ * commands that are approved once. A change that weakens a policy destroys what the policy protected
+ * (`weakening.ts`), and so takes the approvals of every rule that there is.
  */
 
 import type { DomainState, RuleName } from '../contract/domain-state.ts'
-import { domainStateHash } from '../contract/domain-state.ts'
+import { domainStateHash, ruleNames } from '../contract/domain-state.ts'
 import { HsmError } from '../contract/errors.ts'
 import { commandNameLengthMax } from '../contract/limits.ts'
 import {
-  assertNotWeaker,
   type DomainChange,
   nextDomainState,
+  type ParsedChange,
   parseDomainChange,
+  weakenedPolicies,
 } from '../domain-state.ts'
 import type { StoredDomainState } from '../ledger.ts'
+import type { Module } from '../module.ts'
 import { parseNothing, parseObject } from '../parse.ts'
+import { assertSaid, weaken, weakeningCertificate } from '../weakening.ts'
 import { command, unrestricted } from './row.ts'
 
 const whileOpen = ['operational', 'tampered'] as const
@@ -51,24 +54,26 @@ export const getDomainState = command({
   record: 'nothing',
   parts: {},
   parse: parseNothing,
-  run: (module) => describeDomainState(module.open.ledger.signedDomainState),
+  run: (module) => {
+    const { result, parts } = describeDomainState(module.open.ledger.signedDomainState)
+    return { result, parts: { ...parts, ...weakeningCertificate(module) } }
+  },
 })
 
-export const changeDomain = command({
+export const changeDomain = command<'changeDomain', ParsedChange>({
   name: 'changeDomain',
   states: ['operational'],
-  rules: ({ change }) => rulesOf(change),
+  rules: ({ change, destroysKeys }) => (destroysKeys ? ruleNames : rulesOf(change)),
   changesState: true,
   alone: true,
   record: 'nothing',
   parts: {},
-  parse: (untrusted): { change: DomainChange } => {
-    const { change } = parseObject(untrusted, ['change'], 'arguments')
-    return { change: parseDomainChange(change) }
-  },
-  run: (module, { change }) => {
+  parse: (untrusted) => parseDomainChange(parseObject(untrusted, ['change'], 'arguments').change),
+  run: (module, { change, destroysKeys }) => {
     const { domain, ledger } = module.open
-    assertNotWeaker(ledger.domainState, change)
+    const weakened = weakenedPolicies(ledger.domainState, change)
+    assertSaid(weakened, destroysKeys)
+    if (destroysKeys) return module.moveNow(() => changeWeakening(module, change, weakened))
     const before = ledger.signedDomainState
     const next = nextDomainState(domain, before, { change, time: module.now() })
     const { result, parts } = describeDomainState(next)
@@ -77,7 +82,16 @@ export const changeDomain = command({
   },
 })
 
-const ruleOfMember: Readonly<Record<keyof DomainChange, RuleName>> = {
+/** The change is in force at once; it is answered when no key from before is in memory any more. */
+async function changeWeakening(module: Module, change: DomainChange, policies: readonly string[]) {
+  const { erased, destroyed } = weaken(module, change, policies)
+  const { result, parts } = describeDomainState(module.open.ledger.signedDomainState)
+  const answer = { ...parts, ...weakeningCertificate(module) }
+  await erased
+  return { result: { ...result, destroyed }, parts: answer }
+}
+
+const ruleOfMember: Readonly<Record<Exclude<keyof DomainChange, 'weakening'>, RuleName>> = {
   level: 'level',
   people: 'officers',
   rules: 'rules',
@@ -88,7 +102,9 @@ const ruleOfMember: Readonly<Record<keyof DomainChange, RuleName>> = {
 }
 
 function rulesOf(change: object): RuleName[] {
-  return (Object.keys(change) as (keyof DomainChange)[]).map((member) => ruleOfMember[member])
+  return (Object.keys(change) as (keyof typeof ruleOfMember)[]).map(
+    (member) => ruleOfMember[member],
+  )
 }
 
 /** Of a version: the answer to whoever made or asked for it. */

@@ -16,7 +16,7 @@ import { type CustodiansAsked, parseCustodians, shareRoot } from '../founding.ts
 import { wrappedKeyBytesMax } from '../keys/wrapped.ts'
 import { assertSealPermitted } from '../levels.ts'
 import type { Module } from '../module.ts'
-import { endShredding, prepareEpoch, shredCertificate } from '../next-epoch.ts'
+import { assertNoneBefore, endShredding, prepareEpoch, shredCertificate } from '../next-epoch.ts'
 import { parseChoice, parseKeyReference, parseNothing, parseObject } from '../parse.ts'
 import { makeSeal } from '../seals.ts'
 import type { OpenModule } from '../unlock.ts'
@@ -201,12 +201,6 @@ function nextOf({ next }: Module): OpenModule {
 function assertOperational({ state }: Module): void {
   if (state === 'operational') return
   throw new HsmError('MODULE_STATE_INVALID', `the module is ${state}`)
-}
-
-/** Two KEKs at a time: what was wrapped under a third would be lost. @throws HsmError REWRAP_UNFINISHED */
-function assertNoneBefore({ kekBefore }: Domain): void {
-  if (!kekBefore) return
-  throw new HsmError('REWRAP_UNFINISHED', 'the KEK before is still there: re-wrap, and retire it')
 }
 
 function kekOf({ epoch, kek }: Domain) {

@@ -7,13 +7,14 @@
 
 import { type DomainStatement, openSignedFile, shapes } from './attestation.ts'
 import { canonicalJson } from './canonical-json.ts'
-import type { Custodians } from './domain-state.ts'
+import type { Custodians, Weakening } from './domain-state.ts'
 import { type DoubleSignature, verifyDouble } from './double-signature.ts'
 import { HsmError } from './errors.ts'
 import type { KeyId, Provenance } from './keys.ts'
 
 export const shredFormat = 'keyhold shred certificate v1'
 export const destructionFormat = 'keyhold destruction certificate v1'
+export const weakeningFormat = 'keyhold weakening certificate v1'
 export const certificateBytesMax = 64 * 1024
 
 interface Heading {
@@ -75,10 +76,24 @@ export interface DestructionCertificate extends Heading {
   }
 }
 
+/** That every key of the domain was destroyed because a policy became weaker. */
+export interface WeakeningCertificate extends Heading {
+  readonly format: typeof weakeningFormat
+  readonly weakening: Weakening
+  readonly notProvedDestroyed: {
+    /** The root is the same: whoever has it and an older sealed state opens the wrapped keys of then. */
+    readonly wrappedCopies: 'until the epoch is shredded'
+    readonly shares: Custodians | null
+    readonly seals: Readonly<Record<string, number>>
+    /** The module knows not which keys there were. */
+    readonly outside: readonly ['unknown']
+  }
+}
+
 export const outsideCopies = ['exported', 'imported', 'unwrapped', 'derived', 'unknown'] as const
 export type OutsideCopy = (typeof outsideCopies)[number]
 
-export type Certificate = ShredCertificate | DestructionCertificate
+export type Certificate = ShredCertificate | DestructionCertificate | WeakeningCertificate
 
 /** The file: one encoding, as an attestation has. */
 export function certificateFile(
@@ -124,13 +139,28 @@ const orNull = (shape: Parameters<typeof shapes.fits>[1]) => (value: unknown) =>
   value === null || shapes.fits(value, shape)
 const heading = { format: isText, domain: isId, module: isId, development: isBoolean }
 
+const holders = {
+  shares: orNull({ shareSet: isId, threshold: isCount, names: isListOf(64, isText) }),
+  seals: isCounts,
+}
+
 const shredShape = {
   ...heading,
   ...{ epochBefore: isCount, epoch: isCount, kek: isCount, begun: isCount, ended: isCount },
   ...{ domainState: isCount, floorEntriesDropped: isCount, expelled: isListOf(256, isId) },
+  notProvedDestroyed: holders,
+}
+
+const weakeningShape = {
+  ...heading,
+  weakening: {
+    ...{ version: isCount, time: isCount, policies: isListOf(64, isText) },
+    ...{ epoch: isCount, kek: isCount },
+  },
   notProvedDestroyed: {
-    shares: orNull({ shareSet: isId, threshold: isCount, names: isListOf(64, isText) }),
-    seals: isCounts,
+    ...holders,
+    wrappedCopies: isOneOf(['until the epoch is shredded']),
+    outside: isListOf(1, isOneOf(['unknown'])),
   },
 }
 
@@ -150,6 +180,7 @@ const destructionShape = {
 
 function shapeOf(format: unknown) {
   if (format === shredFormat) return shredShape
+  if (format === weakeningFormat) return weakeningShape
   return format === destructionFormat ? destructionShape : undefined
 }
 

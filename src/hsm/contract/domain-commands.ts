@@ -37,6 +37,8 @@ export interface DomainChangeAsked {
   readonly people?: readonly PersonAsked[]
   readonly rules?: DomainState['rules']
   readonly tamper?: DomainState['tamper']
+  /** True: a policy becomes weaker, and every key of the domain is destroyed with it. */
+  readonly destroysKeys?: boolean
 }
 
 /** Key (SPKI, P-256) and name of a TPM's counter, both in hex (contract/nv-certificate.ts). */
@@ -118,21 +120,22 @@ export interface DomainCommands {
     result: { challenge: string; expires: number }
     answer: None
   }
-  /** The version in force: JSON of statement and signature. */
+  /** The version in force: JSON of statement and signature. The certificate of the epoch's last weakening. */
   getDomainState: {
     arguments: None
     parts: None
     result: { version: number; hash: string }
-    answer: { state: Uint8Array }
+    answer: { state: Uint8Array; certificate?: Uint8Array }
   }
   /**
-   * The next version of the domain state. What weakens a policy is refused.
+   * The next version of the domain state. What weakens a policy destroys every key, and is refused unless
+   * the change says so; `destroyed` is the KEK that is gone, and every older one.
    */
   changeDomain: {
     arguments: { change: DomainChangeAsked }
     parts: None
-    result: { version: number; hash: string }
-    answer: { state: Uint8Array }
+    result: { version: number; hash: string; destroyed?: { epoch: number; kek: number } }
+    answer: { state: Uint8Array; certificate?: Uint8Array }
   }
   /**
    * A person's PIN or passphrase, sealed with purpose "login" and a challenge for this command as context.

@@ -87,6 +87,19 @@ interface IdentityOfMember {
   readonly mlDsa65: string
 }
 
+/** That a policy became weaker, and what that destroyed: every key that was wrapped by then. */
+export interface Weakening {
+  /** Of the domain state, with which it did. */
+  readonly version: number
+  /** Milliseconds since 1970. */
+  readonly time: number
+  /** `level`, `rule export`, `response to chassis-opened`. */
+  readonly policies: readonly string[]
+  readonly epoch: number
+  /** Generation of the KEK that was overwritten. Older ones were gone by then. */
+  readonly kek: number
+}
+
 export interface DomainState {
   readonly format: typeof domainStateFormat
   readonly domain: string
@@ -101,6 +114,8 @@ export interface DomainState {
   readonly custodians: Custodians | null
   /** The stronger of what stands here and in the profile of the level holds. */
   readonly tamper: Readonly<Partial<Record<TamperSignal, TamperResponse>>>
+  /** The last one; there is no member before the first. */
+  readonly weakening?: Weakening
   /** The module that signed this version. */
   readonly maker: string
   /** Milliseconds since 1970. */
