@@ -319,6 +319,7 @@ export type DomainChange = {
         readonly 'officer-command'?: 1 | 2 | undefined
       }
     | undefined
+  readonly destroysKeys?: boolean | undefined
 }
 
 export type DomainState = {
@@ -326,6 +327,8 @@ export type DomainState = {
   readonly hash: string
   readonly statement: string
   readonly signature: { readonly ed25519: string; readonly mlDsa65: string }
+  readonly certificate?: Uint8Array | undefined
+  readonly destroyed?: { readonly epoch: number; readonly kek: number } | undefined
 }
 
 export type EncapsulateRequest = {
@@ -621,6 +624,7 @@ export type KeyVersion = {
     readonly fingerprint?: string | undefined
   }
   readonly publicKey?: Uint8Array | undefined
+  readonly destroyedBy?: number | undefined
 }
 
 export type MacRequest = {
@@ -730,8 +734,8 @@ export type RoleAssignment = {
 }
 
 export type Rotation = {
-  readonly kind: 'kek' | 'shred'
-  readonly phase: 'begun' | 'rewrap' | 'retire' | 'done'
+  readonly kind: 'kek' | 'shred' | 'weaken'
+  readonly phase: 'begun' | 'rewrap' | 'destroy' | 'retire' | 'done'
   readonly epoch: number
   readonly kek: number
   readonly total: number
@@ -893,7 +897,11 @@ export interface Api {
   }
   changeDomain: {
     readonly request: {
-      readonly body: { readonly change: DomainChange; readonly approvals?: Approvals | undefined }
+      readonly body: {
+        readonly change: DomainChange
+        readonly confirm?: string | undefined
+        readonly approvals?: Approvals | undefined
+      }
     }
     readonly answer: DomainState
   }

@@ -1,7 +1,8 @@
 /**
  * The local authority: a certificate authority for this installation's own servers, whose key is a key
  * of the module like any other, in the namespace "system", which nobody changes or uses through a call.
- * It is made at the first start; clients are told of its certificate in client.json.
+ * It is made at the first start, and anew when a policy of the domain became weaker, which destroys it;
+ * clients are told of its certificate in client.json.
  */
 
 import { randomBytes, X509Certificate } from 'node:crypto'
@@ -19,6 +20,7 @@ import { systemNamespace } from './access/access.ts'
 import { answerOf, systemCaller } from './commands.ts'
 import { generateKey } from './keys/create.ts'
 import { type KnownKey, knownKey } from './keys/known-keys.ts'
+import { isDestroyed } from './keys/rows.ts'
 import type { Kms } from './kms.ts'
 import { sendUses } from './use/send.ts'
 
@@ -35,18 +37,20 @@ const clockSkewMs = 5 * 60 * 1_000
 const serverDaysMax = 398
 
 /**
- * Makes the key at the first call, and the certificate whenever there is none that outlives what it
- * signs: with the same key and name, so that whoever trusts the one before goes on as long as that lasts.
+ * Makes the key where there is none, and the certificate whenever there is none of that key that outlives
+ * what it signs: with the same name, and the same key unless that was destroyed, so that whoever trusts the
+ * one before goes on as long as that lasts.
  *
  * @throws KmsError what the module refuses
  */
 export async function ensureAuthority(kms: Kms): Promise<{ readonly certificatePem: string }> {
-  const { query } = kms.db
-  const name = { namespace: systemNamespace, name: keyName }
-  if ((await findKeyName(query, name)) === undefined) await makeAuthorityKey(kms)
-  const known = await findSetting(query, settingName)
-  if (known !== undefined && outlivesServers(kms, known)) return { certificatePem: known }
+  const { name, key: found } = await findAuthorityKey(kms)
+  if (found === undefined) await makeAuthorityKey(kms, name)
   const { key, spki } = await authorityKey(kms)
+  const known = await findSetting(kms.db.query, settingName)
+  if (known !== undefined && isOf(known, spki) && outlivesServers(kms, known)) {
+    return { certificatePem: known }
+  }
   const request = {
     ...{ subject: authorityName, issuer: authorityName, publicKeySpki: spki, issuerSpki: spki },
     ...validity(kms, authorityDays),
@@ -55,6 +59,12 @@ export async function ensureAuthority(kms: Kms): Promise<{ readonly certificateP
   const certificatePem = await authorityCertificate(request, signWith(kms, key))
   await kms.db.write((write) => putSetting(write, { name: settingName, value: certificatePem }))
   return { certificatePem }
+}
+
+/** Another in the place of one that was destroyed, where there was one. @throws KmsError */
+export async function renewAuthority(kms: Kms): Promise<void> {
+  const first = { namespace: systemNamespace, name: keyName }
+  if (await findKeyName(kms.db.query, first)) await ensureAuthority(kms)
 }
 
 export interface ServerCertificateRequest {
@@ -82,12 +92,21 @@ export async function issueServerCertificate(
   return { certificatePem: await serverCertificate(request, { names, addresses }, sign) }
 }
 
-async function makeAuthorityKey(kms: Kms): Promise<void> {
+/** Behind those that were destroyed; each has a name of its own, which is never given twice. */
+async function findAuthorityKey(kms: Kms): Promise<{ name: string; key: KnownKey | undefined }> {
+  for (let number = 1; ; number += 1) {
+    const name = number === 1 ? keyName : `${keyName}-${number}`
+    const key = await knownKey(kms, systemNamespace, name)
+    if (key === undefined || !isDestroyed(key.state)) return { name, key }
+  }
+}
+
+async function makeAuthorityKey(kms: Kms, name: string): Promise<void> {
   await kms.db.write((query) =>
     insertNamespace(query, { name: systemNamespace, created: kms.now() }),
   )
   const input = {
-    name: keyName,
+    name,
     owner: 'keyhold',
     purpose: 'signs the certificates of this installation',
     type: 'P-256',
@@ -99,7 +118,7 @@ async function makeAuthorityKey(kms: Kms): Promise<void> {
 }
 
 async function authorityKey(kms: Kms): Promise<{ key: KnownKey; spki: Uint8Array }> {
-  const key = await knownKey(kms, systemNamespace, keyName)
+  const { key } = await findAuthorityKey(kms)
   if (key === undefined) throw new Error('the local authority has no key')
   const version = { keyId: key.id, version: key.currentVersion }
   const spki = (await findKeyVersion(kms.db.query, version))?.publicKey
@@ -116,6 +135,11 @@ function signWith(kms: Kms, { id, currentVersion }: KnownKey): SignBytes {
     if (outcome === undefined) throw new TypeError('one command has one outcome')
     return answerOf<'sign'>(outcome).parts.signature
   }
+}
+
+function isOf(certificatePem: string, spki: Uint8Array): boolean {
+  const { publicKey } = new X509Certificate(certificatePem)
+  return publicKey.export({ format: 'der', type: 'spki' }).equals(spki)
 }
 
 function outlivesServers(kms: Kms, certificatePem: string): boolean {

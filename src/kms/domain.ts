@@ -10,6 +10,7 @@ import type { DomainChangeAsked } from '../hsm/contract/domain-commands.ts'
 import { assertPermission, assertPermissionSomewhere, everywhere } from './access/access.ts'
 import { type StatementRequest, statementsFor, withApprovals } from './approvals.ts'
 import { runCommand } from './commands.ts'
+import { destroyingKeys } from './domain/weakening.ts'
 import { KmsError } from './errors.ts'
 import type { Caller, Kms } from './kms.ts'
 
@@ -19,6 +20,10 @@ export interface StoredState {
   readonly hash: string
   readonly statement: string
   readonly signature: { readonly ed25519: string; readonly mlDsa65: string }
+  /** That a policy became weaker, the last time in this epoch. */
+  readonly certificate?: Uint8Array
+  /** Of a change: the KEK that went with all of its keys, and every older one. */
+  readonly destroyed?: { readonly epoch: number; readonly kek: number }
 }
 
 /** What came with a command. */
@@ -77,15 +82,25 @@ export async function domainStatement(
   return statementsFor(kms, caller, [call], request)
 }
 
-/** @throws KmsError ACCESS_DENIED, APPROVALS_MISSING, RULES_NOT_MET */
+interface DomainChangeInput extends Approved {
+  readonly change: DomainChangeAsked
+  /** The id of the domain, where the change destroys keys. */
+  readonly confirm?: string | undefined
+}
+
+/**
+ * @throws KmsError ACCESS_DENIED, APPROVALS_MISSING, RULES_NOT_MET when a policy would become weaker and
+ *   the change does not say that it destroys every key; CONFIRMATION_INVALID, REWRAP_UNFINISHED when it does
+ */
 export async function changeDomain(
   kms: Kms,
   caller: Caller,
-  { change, approvals }: Approved & { readonly change: DomainChangeAsked },
+  { change, confirm, approvals }: DomainChangeInput,
 ): Promise<StoredState> {
   await assertPermission(kms, caller, everywhere, 'domain:change')
   const call = { command: 'changeDomain', arguments: { change }, parts: {} } as const
-  const answer = await runCommand<'changeDomain'>(kms, caller, withApprovals(call, approvals))
+  const ask = () => runCommand<'changeDomain'>(kms, caller, withApprovals(call, approvals))
+  const answer = change.destroysKeys ? await destroyingKeys(kms, caller, confirm, ask) : await ask()
   kms.caches.level.forget('')
   return stateOf(answer)
 }
@@ -157,12 +172,13 @@ function stateOf({
   result,
   parts,
 }: {
-  readonly result: { readonly version: number; readonly hash: string }
-  readonly parts: { readonly state: Uint8Array }
+  readonly result: Pick<StoredState, 'version' | 'hash' | 'destroyed'>
+  readonly parts: { readonly state: Uint8Array; readonly certificate?: Uint8Array }
 }): StoredState {
   const signed = JSON.parse(Buffer.from(parts.state).toString()) as Pick<
     StoredState,
     'statement' | 'signature'
   >
-  return { ...result, ...signed }
+  const { certificate } = parts
+  return { ...result, ...signed, ...(certificate ? { certificate } : {}) }
 }

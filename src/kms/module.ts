@@ -16,7 +16,7 @@ export async function moduleStatus(kms: Kms, caller: Caller): Promise<ModuleStat
 }
 
 /**
- * Of the domain; for no longer than caches are kept out of date, because a level can only rise.
+ * Of the domain, or what it was a while ago: the module holds every key to the one in force.
  * @throws KmsError MODULE_UNAVAILABLE
  */
 export async function securityLevel(kms: Kms, caller: Caller): Promise<number> {

@@ -7,6 +7,7 @@
 import { parseKeyId } from '../hsm/contract/keys.ts'
 import { pageOfIntents } from '../storage/intents.ts'
 import { finishRotation } from './domain/rotation.ts'
+import { readPlan } from './domain/rotation-plan.ts'
 import { finishLeft } from './keys/change.ts'
 import type { Kms } from './kms.ts'
 
@@ -38,12 +39,14 @@ export async function finishIntents(kms: Kms): Promise<void> {
 }
 
 /**
- * Before any call; keys that are left to be re-wrapped keep nobody waiting. A module that is locked or away does not keep the manager from starting: what is left
- * is finished before the next change of its key, or by the job.
+ * Before any call; keys that are left to be re-wrapped keep nobody waiting, but those that were destroyed
+ * with a policy are marked first. A module that is locked or away does not keep the manager from starting:
+ * what is left is finished before the next change of its key, or by the job.
  */
 export async function recover(kms: Kms): Promise<void> {
   try {
     await finishIntents(kms)
+    if ((await readPlan(kms))?.kind === 'weaken') await finishRotation(kms)
   } catch (error) {
     kms.log({ level: 'warn', message: 'changes are left to be finished', error })
   }

@@ -146,8 +146,7 @@ async function announce(
   token: string | undefined,
   log: Log,
 ): Promise<void> {
-  const isEverywhere = address === '0.0.0.0' || address === '::'
-  const reachable = isEverywhere ? `https://127.0.0.1:${rest.port}` : rest.address
+  const reachable = reachableAt(address, rest)
   const place = { address: reachable, authority }
   if (!(await writeClientFile(folder, place, token))) {
     log({ level: 'warn', message: 'there is no client.json: the command line has no token' })
@@ -155,6 +154,11 @@ async function announce(
   log({ level: 'info', message: 'ready', address: rest.address, data: folder, pid: process.pid })
   const ready = { ready: true, address: reachable, data: folder }
   process.stdout.write(`${JSON.stringify(ready)}\n`)
+}
+
+function reachableAt(address: string, rest: RestListener): string {
+  const isEverywhere = address === '0.0.0.0' || address === '::'
+  return isEverywhere ? `https://127.0.0.1:${rest.port}` : rest.address
 }
 
 /** One Ctrl-C comes more than once: from the terminal, and through npm and `keyhold serve`. */
@@ -211,6 +215,10 @@ function renewCertificate(
   const renew = async () => {
     const next = await serverCertificate(folder, kms, address)
     if (next.certificate === current.certificate) return
+    if (next.authority !== current.authority) {
+      const place = { address: reachableAt(address, rest), authority: next.authority }
+      await writeClientFile(folder, place, undefined)
+    }
     current = next
     rest.useCertificate(next)
     log({ level: 'info', message: 'the TLS certificate was renewed' })

@@ -18,6 +18,8 @@ export interface KeyVersionsTable {
   kek: number
   /** Of its destruction, by the module. */
   certificate: Uint8Array | null
+  /** Version of the domain state that destroyed it with all others. */
+  destroyedBy: number | null
 }
 
 const columns = [
@@ -32,6 +34,7 @@ const columns = [
   'wrapped',
   'kek',
   'certificate',
+  'destroyedBy',
 ] as const
 
 interface VersionKey {
@@ -121,6 +124,32 @@ export async function countUnderOlderKek(query: Query, kek: number): Promise<num
   return Number(versions)
 }
 
+/** How many keys have a wrapped version. */
+export async function countWrappedKeys(query: Query): Promise<number> {
+  const { keys } = await query
+    .selectFrom('keyVersions')
+    .select(({ fn }) => fn.count<number | string | bigint>('keyId').distinct().as('keys'))
+    .where('wrapped', 'is not', null)
+    .executeTakeFirstOrThrow()
+  return Number(keys)
+}
+
+/** Keys that have a wrapped version under an older KEK than this one, some of them. */
+export async function keysUnderOlderKek(
+  query: Query,
+  { kek, limit }: { readonly kek: number; readonly limit: number },
+): Promise<string[]> {
+  const rows = await query
+    .selectFrom('keyVersions')
+    .select('keyId')
+    .distinct()
+    .where('kek', '<', kek)
+    .where('wrapped', 'is not', null)
+    .limit(limit)
+    .execute()
+  return rows.map(({ keyId }) => keyId)
+}
+
 /** The oldest KEK, behind `after`, that still has a wrapped key under it. */
 export async function oldestKek(
   query: Query,
@@ -181,17 +210,35 @@ export async function putRewrapped(
   return numUpdatedRows === 1n
 }
 
+/** States in which a version can be, and the one at its end. */
+export type EndStates = readonly { readonly from: string; readonly to: string }[]
+
 /** All versions of a key: the wrapped bytes go, what is known of them stays. */
-export async function eraseVersions(
-  query: Query,
-  keyId: string,
-  states: readonly { readonly from: string; readonly to: string }[],
-): Promise<void> {
+export async function eraseVersions(query: Query, keyId: string, states: EndStates): Promise<void> {
   for (const { from, to } of states) {
     await query
       .updateTable('keyVersions')
       .set({ state: to, wrapped: null })
       .where('keyId', '=', keyId)
+      .where('state', '=', from)
+      .where('wrapped', 'is not', null)
+      .execute()
+  }
+}
+
+/** The same of these keys' versions under an older KEK, destroyed by a version of the domain state. */
+export async function eraseUnderOlderKek(
+  query: Query,
+  keyIds: readonly string[],
+  by: { readonly kek: number; readonly destroyedBy: number | null; readonly states: EndStates },
+): Promise<void> {
+  const { kek, destroyedBy, states } = by
+  for (const { from, to } of states) {
+    await query
+      .updateTable('keyVersions')
+      .set({ state: to, wrapped: null, destroyedBy })
+      .where('keyId', 'in', keyIds)
+      .where('kek', '<', kek)
       .where('state', '=', from)
       .where('wrapped', 'is not', null)
       .execute()

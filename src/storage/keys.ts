@@ -4,6 +4,7 @@
  */
 
 import type { Query } from './database.ts'
+import type { EndStates } from './key-versions.ts'
 
 export interface KeysTable {
   keyId: string
@@ -134,4 +135,33 @@ export async function keysDue(
     .orderBy('destructionDue')
     .limit(limit)
     .execute()
+}
+
+/** Of these keys, those without a wrapped version: their end. */
+export async function endKeys(
+  query: Query,
+  keyIds: readonly string[],
+  { states, now }: { readonly states: EndStates; readonly now: number },
+): Promise<void> {
+  for (const { from, to } of states) {
+    await query
+      .updateTable('keys')
+      .set(({ eb }) => ({
+        ...{ state: to, destructionDue: null, updated: now },
+        revision: eb('revision', '+', 1),
+      }))
+      .where('keyId', 'in', keyIds)
+      .where('state', '=', from)
+      .where(({ not, exists, selectFrom }) =>
+        not(
+          exists(
+            selectFrom('keyVersions')
+              .select('version')
+              .whereRef('keyVersions.keyId', '=', 'keys.keyId')
+              .where('wrapped', 'is not', null),
+          ),
+        ),
+      )
+      .execute()
+  }
 }

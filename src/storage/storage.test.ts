@@ -173,6 +173,7 @@ suite('the database', () => {
       ...{ keyId: 'key_a', revision: 1, state: 'active', provenance: 'generated', created: 1 },
       ...{ checkValue: '{}', publicKey: null, wrapped: Buffer.from('wrapped'), kek: 1 },
       certificate: null,
+      destroyedBy: null,
     }
     await db.write(async (query) => {
       await insertKeyVersion(query, { ...row, version: 1, state: 'compromised' })

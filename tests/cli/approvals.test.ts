@@ -209,4 +209,48 @@ suite('approvals on the command line', { timeout: 240_000 }, () => {
     assert(Number(expires) > Date.now())
     await refuses(['domain', 'reset-login', 'anna'], exitCodes.refused, 'APPROVALS_MISSING')
   })
+
+  test('a policy that becomes weaker: said, signed, confirmed, and every key is gone', async () => {
+    await desk.ok(['keys', 'create', 'before', '--type', 'P-256', ...about])
+    const rules = { officers: two, rules: two, destroy: two, tamper: two, epoch: two }
+    const change = ['domain', 'change', 'weaker.json']
+    writeFileSync(desk.file('weaker.json'), JSON.stringify({ rules }))
+    await request(['change', 'weaker.json'], 'unsaid.json')
+    for (const person of ['anna', 'ben']) await sign('unsaid.json', person)
+    const unsaid = [...change, '--approvals', 'unsaid.json']
+    await refuses(unsaid, exitCodes.refused, 'RULES_NOT_MET')
+
+    writeFileSync(desk.file('weaker.json'), JSON.stringify({ rules, destroysKeys: true }))
+    const asked = await request(['change', 'weaker.json'], 'weaker.json.request')
+    assert.match(asked.stdout, /^DESTROY EVERY KEY of the domain/)
+    await sign('weaker.json.request', 'anna')
+    const { domain } = (await desk.json(['domain', 'show'])).state as { domain: string }
+    const approved = [...change, '--approvals', 'weaker.json.request']
+    await refuses(approved, exitCodes.usage, 'USAGE')
+    await refuses([...approved, '--confirm', 'acme'], exitCodes.refused, 'CONFIRMATION_INVALID')
+    const confirmed = [...approved, '--confirm', domain]
+    await refuses(confirmed, exitCodes.refused, 'APPROVALS_MISSING')
+    await desk.ok(['sign', 'weaker.json', '--key', 'before'])
+    await sign('weaker.json.request', 'carl')
+    const { stdout, stderr } = await desk.ok(confirmed)
+    assert.match(stderr, /destroys all keys of the domain for good, \d of them/)
+    assert.match(stdout, /^every key under KEK 2 of epoch 1 is destroyed$/m)
+
+    await refuses(['sign', 'people.json', '--key', 'before'], exitCodes.refused, 'KEY_DESTROYED')
+    await desk.ok(['domain', 'statement', '--output', 'domain.statement'])
+    for (const [index, what] of [['weakening'], ['key', 'before']].entries()) {
+      await desk.ok(['certificate', ...what, '--output', `certificate${index}`])
+      const verify = [
+        'certificate',
+        'verify',
+        `certificate${index}`,
+        '--domain',
+        'domain.statement',
+      ]
+      const verified = await desk.ok(verify)
+      assert.match(verified.stdout, /^because weaker +rule export$/m)
+    }
+    await desk.ok(['keys', 'create', 'behind', '--type', 'P-256', ...about])
+    await desk.ok(['sign', 'people.json', '--key', 'behind'])
+  })
 })

@@ -155,6 +155,21 @@ suite('keys in memory', { timeout: 120_000 }, () => {
     assert.deepEqual(scanFolder(server.folder, everywhere), [])
   })
 
+  test('a policy that becomes weaker leaves no key of before in memory, or in a file', async () => {
+    const { server } = there
+    const transport = await server.ok('GET', '/v1/transport-key')
+    for (const [name, key] of Object.entries(known)) {
+      await importKey(`weak-${name}`, key, bytesOf(transport.body.publicKey))
+    }
+    const change = (asked: object, confirm?: string) =>
+      server.ok('POST', '/v1/domain/changes', { change: asked, ...(confirm && { confirm }) })
+    await change({ tamper: { 'chassis-opened': 2 } })
+    const { domainId } = JSON.parse(readFileSync(path.join(server.folder, 'keyhold.json'), 'utf8'))
+    await change({ tamper: {}, destroysKeys: true }, domainId)
+    assert.deepEqual(await scanMemory(server.modulePids(), inMemory), [])
+    assert.deepEqual(scanFolder(server.folder, everywhere), [])
+  })
+
   test('after zeroising, keys, root key and seal secret are not in manager and host', async () => {
     const { server } = there
     const transport = await server.ok('GET', '/v1/transport-key')

@@ -11,7 +11,7 @@ const headlines: Readonly<Record<string, (args: Arguments) => string>> = {
   sign: (args) => `Sign with ${keyText(args)}.`,
   decrypt: (args) => `Decrypt with ${keyText(args)}.`,
   addSeal: (args) => `Make a further way to unlock the domain: a ${String(args.seal)}.`,
-  changeDomain: (args) => `Change the domain: ${Object.keys(args.change ?? {}).join(', ')}.`,
+  changeDomain: ({ change }) => changeText((change ?? {}) as Readonly<Record<string, unknown>>),
   acknowledgeTamper: () => 'Let a module work again that tampering has stopped.',
   zeroise: (args) => `Zeroise the module: overwrite all of its secrets. Reason: ${args.reason}.`,
   rotateKek: () => 'Make a new key-encryption key, under which every key is wrapped again.',
@@ -55,6 +55,12 @@ export function statementInWords(statement: Statement): string {
       `  ${dim(name.padEnd(width), process.stdout)}  ${value.replaceAll('\n', `\n${' '.repeat(width + 4)}`)}`,
   )
   return [headline, ...lines].join('\n')
+}
+
+function changeText({ destroysKeys, ...change }: Readonly<Record<string, unknown>>): string {
+  const text = `Change the domain: ${Object.keys(change).join(', ')}.`
+  if (destroysKeys !== true) return text
+  return `DESTROY EVERY KEY of the domain, for good, and weaken what protected them. ${text}`
 }
 
 function keyText(value: unknown): string {

@@ -68,6 +68,19 @@ export function addCertificateCommands(program: Command): void {
       ),
     )
   certificate
+    .command('weakening')
+    .summary('of the last policy that became weaker in this epoch, and so destroyed every key')
+    .option('--output <file>', 'into this file')
+    .option('--force', 'replace the file')
+    .addHelpText('after', '\nExample:\n  keyhold certificate weakening --output weakening.json')
+    .action(
+      action<FileOptions>(async (session, { options }) => {
+        const { certificate: found } = await (await session.connect()).call('getDomainState', {})
+        if (!found) throw clientError('FILE_INVALID', 'no policy became weaker in this epoch')
+        await put(session, found, options)
+      }),
+    )
+  certificate
     .command('verify <file>')
     .summary('check one, with nothing but the file and the statement of its domain')
     .requiredOption('--domain <file>', "the domain's statement, from a source that you trust")
@@ -165,14 +178,14 @@ function shredRows(of: ShredCertificate): Rows {
     ['begun', time(of.begun)],
     ['ended', time(of.ended)],
     ['members expelled', of.expelled.join(', ') || 'none'],
-    ...holderRows(of.notProvedDestroyed, 'of before, not proved destroyed'),
+    ...holderRows(of.notProvedDestroyed, 'not proved destroyed'),
   ]
 }
 
 function holderRows({ shares, seals }: ShredCertificate['notProvedDestroyed'], what: string): Rows {
   const sealed = Object.entries(seals).map(([kind, count]) => `${count} by ${kind}`)
   return [
-    [`seals ${what}`, sealed.join(', ') || 'none'],
-    [`shares ${what}`, shares ? `${shares.threshold} of: ${shares.names.join(', ')}` : 'none'],
+    [`old seals ${what}`, sealed.join(', ') || 'none'],
+    [`old shares ${what}`, shares ? `${shares.threshold} of: ${shares.names.join(', ')}` : 'none'],
   ]
 }

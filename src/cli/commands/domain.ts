@@ -2,13 +2,14 @@
 
 import type { Command } from 'commander'
 import type { Client } from '../../client/client.ts'
-import { clientError } from '../../client/errors.ts'
+import { ClientError, clientError } from '../../client/errors.ts'
 import type { DomainChange } from '../../client/types.ts'
 import { signApproval } from '../../hsm/contract/approval.ts'
 import { type DomainState, openSignedDomainState } from '../../hsm/contract/domain-state.ts'
 import { sealToTransportKey } from '../../hsm/contract/transport.ts'
 import { parseStatement, readApprovals } from '../approvals/request-file.ts'
 import { statementInWords } from '../approvals/words.ts'
+import { askForDomain } from '../ask-for-domain.ts'
 import { fields, table, time } from '../output.ts'
 import { readPassphrase } from '../passphrase.ts'
 import { readPersonKey } from '../person-key.ts'
@@ -34,6 +35,10 @@ interface PinOptions {
 const pinBytesMin = 8
 const changeBytesMax = 512 * 1024
 
+interface ChangeOptions extends ApprovalsOptions {
+  readonly confirm?: string
+}
+
 /** Beneath `keyhold domain`. */
 export function addDomainCommands(domain: Command): void {
   domain
@@ -53,23 +58,55 @@ export function addDomainCommands(domain: Command): void {
   domain
     .command('change <file>')
     .summary('people, rules, level or responses: what stands in the file, as JSON')
-    .description('The file has what changes: level, people, rules, tamper. People are given whole.')
+    .description(
+      'The file has what changes: level, people, rules, tamper. People are given whole. What weakens a ' +
+        'policy destroys every key of the domain, and is refused unless "destroysKeys": true stands there too.',
+    )
     .option(...approvalsOption)
+    .option('--confirm <domain>', 'the id of the domain, instead of being asked for it')
     .addHelpText(
       'after',
       '\nExample:\n  keyhold domain change people.json --approvals request.json',
     )
-    .action(
-      action<ApprovalsOptions>(async ({ connect, output }, { args: [file = ''], options }) => {
-        const change = await readChange(file)
-        const approvals = await oneSet(options)
-        const client = await connect()
-        const { version, hash } = await client.call('changeDomain', { body: { change, approvals } })
-        output.result({ version, hash }, `version ${version}, SHA-256 ${hash}`)
-      }),
-    )
+    .action(action<ChangeOptions>(changeDomain))
   addTamperCommands(domain)
   addPinCommands(domain)
+}
+
+async function changeDomain(
+  session: Session,
+  { args: [file = ''], options }: { args: readonly string[]; options: ChangeOptions },
+): Promise<void> {
+  const change = await readChange(file)
+  const approvals = await oneSet(options)
+  const client = await session.connect()
+  const confirm = change.destroysKeys
+    ? await confirmDestruction(session, client, { change, confirm: options.confirm })
+    : {}
+  const body = { change, approvals, ...confirm }
+  const { version, hash, destroyed } = await client.call('changeDomain', { body })
+  const text = `version ${version}, SHA-256 ${hash}`
+  if (!destroyed) return session.output.result({ version, hash }, text)
+  const gone = `every key under KEK ${destroyed.kek} of epoch ${destroyed.epoch} is destroyed`
+  const next = 'What is not proved destroyed: keyhold certificate weakening'
+  session.output.result({ version, hash, destroyed }, `${text}\n${gone}\n${next}`)
+}
+
+/** Has the server say what is destroyed, and the id of the domain typed. @throws UsageError where nobody can be asked */
+async function confirmDestruction(
+  { output, signal }: Session,
+  client: Client,
+  { change, confirm }: { readonly change: DomainChange; readonly confirm: string | undefined },
+): Promise<{ readonly confirm: string }> {
+  const { domainId } = (await client.call('getStatus', {})).module
+  try {
+    await client.call('changeDomain', { body: { change } })
+  } catch (error) {
+    if (!(error instanceof ClientError) || error.code !== 'CONFIRMATION_INVALID') throw error
+    output.note(error.message)
+  }
+  const question = 'Type the id of the domain to destroy every key of it'
+  return { confirm: confirm ?? (await askForDomain({ signal, domainId, question })) }
 }
 
 function addTamperCommands(domain: Command): void {

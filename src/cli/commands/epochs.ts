@@ -3,7 +3,6 @@
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isCancel, text } from '@clack/prompts'
 import type { Command } from 'commander'
 import type { Client, RequestOf } from '../../client/client.ts'
 import { clientError } from '../../client/errors.ts'
@@ -11,6 +10,7 @@ import { OutputFile } from '../../client/files/output.ts'
 import type { Rotation } from '../../client/types.ts'
 import { decodeList } from '../../hsm/contract/share.ts'
 import { sealToTransportKey } from '../../hsm/contract/transport.ts'
+import { askForDomain } from '../ask-for-domain.ts'
 import { fields, time, UsageError } from '../output.ts'
 import { type PassphraseOptions, passphraseFileOption, readPassphrase } from '../passphrase.ts'
 import { progressBar } from '../progress.ts'
@@ -107,7 +107,11 @@ async function shred(
     throw new UsageError('--custodians and --shares come together')
   }
   const custodians = file === undefined ? undefined : await readCustodians(file)
-  const confirm = options.confirm ?? (await askForDomain(session, domainId, epoch))
+  session.output.note(`This shreds epoch ${epoch} of the domain ${domainId}.`)
+  session.output.note('No backup of before opens any more without the seals and shares of then.')
+  const question = 'Type the id of the domain to shred the epoch'
+  const { signal } = session
+  const confirm = options.confirm ?? (await askForDomain({ signal, domainId, question }))
   const sealed = status.development ? undefined : await newSeal(client, options)
   const { rotation, shares } = await client.call('shredEpoch', {
     body: { confirm, ...(sealed ? { sealed } : {}), ...(custodians ? { custodians } : {}) },
@@ -144,25 +148,6 @@ async function writeShares(folder: string, shares: Uint8Array): Promise<void> {
   }
 }
 
-/** @throws UsageError where nobody can be asked */
-async function askForDomain(
-  { output, signal }: Session,
-  domainId: string,
-  epoch: number,
-): Promise<string> {
-  if (!process.stdin.isTTY || !process.stderr.isTTY) {
-    throw new UsageError(`nobody can be asked here; add --confirm ${domainId}`)
-  }
-  output.note(`This shreds epoch ${epoch} of the domain ${domainId}.`)
-  output.note(
-    'No backup that was taken before opens any more without the seals and shares of then.',
-  )
-  const message = 'Type the id of the domain to shred the epoch'
-  const answer = await text({ message, output: process.stderr, signal })
-  if (isCancel(answer)) throw clientError('INTERRUPTED', 'nothing was shredded')
-  return answer
-}
-
 /** @throws ClientError INTERRUPTED: it goes on without us */
 async function ended(
   { output, signal }: Session,
@@ -184,12 +169,12 @@ async function ended(
 }
 
 function show({ output }: Session, rotation: Rotation): void {
-  const { phase, epoch, kek, total, left, started, ended: end, failed } = rotation
+  const { kind, phase, epoch, kek, total, left, started, ended: end, failed } = rotation
   output.result(
     rotation,
     fields([
       ['KEK', `${kek} of epoch ${epoch}`],
-      ['keys', `${total - left} of ${total} re-wrapped`],
+      ['keys', `${total - left} of ${total} ${kind === 'weaken' ? 'destroyed' : 're-wrapped'}`],
       ['phase', phase],
       ['started', time(started)],
       ['ended', end === 0 ? '' : time(end)],

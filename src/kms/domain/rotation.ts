@@ -2,7 +2,7 @@
  * Renewing the keys above all keys (SP 800-57 part 1 section 5.3): what is going on is written down before
  * the module is asked, so that a crash at any point is followed by the rest. The module makes a new KEK,
  * alone or with a new epoch (shred.ts); every wrapped key in the database is re-wrapped, while keys are
- * used, made, changed and destroyed; and only when none is left under an older KEK does the module erase
+ * used, made, changed and destroyed (or marked as destroyed, where a policy became weaker); and only when none is left under an older KEK does the module erase
  * the one before. A key that cannot be re-wrapped keeps the rotation from ending, for it would be lost: it
  * is named, and the officer destroys it or restores its row. Where the rules of the domain want approvals,
  * they are wanted for the beginning and for the end, because what was not re-wrapped by then does not open
@@ -14,8 +14,9 @@ import { countUnderOlderKek } from '../../storage/key-versions.ts'
 import { assertPermission, assertPermissionSomewhere, everywhere } from '../access/access.ts'
 import type { Permission } from '../access/permissions.ts'
 import { runCommand, systemCaller } from '../commands.ts'
-import { KmsError } from '../errors.ts'
+import { KmsError, type KmsErrorCode } from '../errors.ts'
 import type { Caller, Kms } from '../kms.ts'
+import { destroyAll } from './destroy-all.ts'
 import { type NotRewrapped, rewrapAll } from './rewrap.ts'
 import {
   forgetPlan,
@@ -49,7 +50,11 @@ export interface Approvals {
 const permissionOf = {
   kek: 'domain:rotate-kek',
   shred: 'domain:shred',
+  weaken: 'domain:change',
 } as const satisfies Record<RotationKind, Permission>
+
+/** Nobody was told what came of it. */
+const unknown: readonly KmsErrorCode[] = ['MODULE_UNAVAILABLE', 'MODULE_FAILED']
 
 /**
  * A new KEK in the same epoch; the rest happens in the background.
@@ -95,7 +100,7 @@ export async function begin(
       if (next) return next
     } catch (error) {
       // The module said no, and nothing has happened; anything else may have, and is found out later.
-      if (error instanceof KmsError && error.code !== 'MODULE_UNAVAILABLE') {
+      if (error instanceof KmsError && !unknown.includes(error.code)) {
         await (before ? writePlan(kms, before) : forgetPlan(kms))
       }
       throw error
@@ -122,7 +127,7 @@ export async function retireKek(
   if (kms.keyLocks.isHeld(rotationName)) throw unfinished()
   return kms.keyLocks.hold(rotationName, async () => {
     const plan = await readPlan(kms)
-    if (plan === undefined || plan.phase === 'begun' || plan.phase === 'rewrap') throw unfinished()
+    if (plan?.phase !== 'retire' && plan?.phase !== 'done') throw unfinished()
     const done = plan.phase === 'done' ? plan : await retire(kms, caller, plan, approvals)
     return rotationFrom(kms, done)
   })
@@ -140,7 +145,7 @@ export async function finishRotation(kms: Kms): Promise<void> {
   if (kms.keyLocks.isHeld(rotationName)) return
   await kms.keyLocks.hold(rotationName, async () => {
     const plan = await readPlan(kms)
-    if (plan?.phase !== 'begun' && plan?.phase !== 'rewrap') return
+    if (plan === undefined || plan.phase === 'retire' || plan.phase === 'done') return
     const caller = systemCaller(`rotation of ${plan.started}`)
     const next = plan.phase === 'begun' ? await takeUp(kms, caller, plan, undefined) : plan
     if (next) await finish(kms, caller, next)
@@ -159,11 +164,14 @@ async function takeUp(
   make: (() => Promise<KekNumber>) | undefined,
 ): Promise<Plan | undefined> {
   const { rewrapping, ...now } = await statusOfModule(kms, caller)
-  const isThere = rewrapping || now.kek > plan.from.kek
+  const isRenewed = now.kek > plan.from.kek
+  // Keys under a KEK that still opens them are re-wrapped, never marked as destroyed.
+  const isThere = plan.kind === 'weaken' ? isRenewed && !rewrapping : isRenewed || rewrapping
   if (!isThere && !make) return undefined
   const to = isThere || !make ? { epoch: now.epoch, kek: now.kek } : await make()
   const total = await countUnderOlderKek(kms.db.query, to.kek)
-  const next: Plan = { ...plan, phase: 'rewrap', to: { epoch: to.epoch, kek: to.kek }, total }
+  const phase = plan.kind === 'weaken' ? 'destroy' : 'rewrap'
+  const next: Plan = { ...plan, phase, to: { epoch: to.epoch, kek: to.kek }, total }
   await writePlan(kms, next)
   return next
 }
@@ -172,6 +180,10 @@ async function finish(kms: Kms, caller: Caller, plan: Plan): Promise<void> {
   const { kek } = plan.to
   // What was begun before the module had the new KEK may be stored under the old one.
   await kms.keyLocks.settled(rotationName)
+  if (plan.kind === 'weaken') {
+    if (await destroyAll(kms, caller, plan)) await end(kms, plan)
+    return
+  }
   let failed = await rewrapAll(kms, caller, kek)
   // A change that has read a wrapped key before it was re-wrapped still brings that.
   await kms.keyLocks.settled(rotationName)
@@ -202,15 +214,21 @@ async function retire(
   const { parts } = await runCommand<'retireKek'>(kms, caller, call)
   if (plan.kind === 'shred' && parts.certificate)
     await keepCertificate(kms, plan, parts.certificate)
+  return end(kms, plan)
+}
+
+async function end(kms: Kms, plan: Plan): Promise<Plan> {
   const done: Plan = { ...plan, phase: 'done', failed: [], ended: kms.now() }
   await writePlan(kms, done)
-  kms.log({ level: 'info', message: 'the KEK was rotated', ...plan.to, keys: plan.total })
+  const message = plan.kind === 'weaken' ? 'every key was destroyed' : 'the KEK was rotated'
+  kms.log({ level: 'info', message, ...plan.to, keys: plan.total })
   return done
 }
 
 async function rotationFrom(kms: Kms, plan: Plan): Promise<Rotation> {
   const { kind, phase, to, total, started, ended, failed } = plan
-  const left = phase === 'rewrap' ? await countUnderOlderKek(kms.db.query, to.kek) : 0
+  const isAtWork = phase === 'rewrap' || phase === 'destroy'
+  const left = isAtWork ? await countUnderOlderKek(kms.db.query, to.kek) : 0
   return { ...to, kind, phase, total, left, started, ended, failed }
 }
 

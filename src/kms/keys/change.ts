@@ -107,6 +107,11 @@ export async function applyStates(
 ): Promise<KeyRecord> {
   const { id, keyId, plan } = intent
   const before = await plannedVersions(kms, intent)
+  if (before.length === 0 && plan.versions.length > 0) {
+    // They were destroyed with all others, after a policy became weaker.
+    await undo(kms, caller, intent)
+    return recordOf(kms.db.query, keyId)
+  }
   const moving = before.filter(({ state }) => state !== plan.to)
   const revisions = await newRevisions(kms, caller, intent, moving)
   await kms.db.write(async (query) => {

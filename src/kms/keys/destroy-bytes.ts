@@ -6,7 +6,7 @@
 
 import type { Approvals } from '../../hsm/contract/approval.ts'
 import type { Call, Outcome } from '../../hsm/contract/commands.ts'
-import { type KeyId, keyStates } from '../../hsm/contract/keys.ts'
+import type { KeyId } from '../../hsm/contract/keys.ts'
 import { deleteIntent } from '../../storage/intents.ts'
 import { eraseVersions, putCertificate, versionsOf } from '../../storage/key-versions.ts'
 import { findKey, updateKeyRow } from '../../storage/keys.ts'
@@ -14,6 +14,7 @@ import { withApprovalsOfEach } from '../approvals.ts'
 import { answerOf, callModule } from '../commands.ts'
 import type { Caller, Kms } from '../kms.ts'
 import { forgetKey } from './known-keys.ts'
+import { statesAtTheEnd } from './rows.ts'
 
 /** Each brings its wrapped key, and takes a certificate of 5 KiB with it. */
 const versionsPerFrame = 128
@@ -29,12 +30,6 @@ const refusals: ReadonlySet<string> = new Set([
 function isNotApproved(outcome: Outcome): boolean {
   return 'error' in outcome && refusals.has(outcome.error.code)
 }
-
-/** Versions of a compromised key say so for ever (SP 800-57 part 1 section 7). */
-const statesAtTheEnd = keyStates.map((from) => ({
-  from,
-  to: from === 'compromised' ? 'destroyed-compromised' : 'destroyed',
-}))
 
 /**
  * What the module is asked for at the end of a key. Versions that were begun and never recorded are

@@ -19,6 +19,26 @@ export class KeyLocks {
     await Promise.all(others.map(([, line]) => line))
   }
 
+  /** As hold, of several at once. Whoever holds one of them must not wait for another. */
+  async holdAll<T>(keyIds: readonly string[], work: () => Promise<T>): Promise<T> {
+    const { promise: released, resolve: release } = Promise.withResolvers<void>()
+    const held = keyIds.map(
+      (keyId) =>
+        new Promise<void>((resolve) => {
+          void this.hold(keyId, () => {
+            resolve()
+            return released
+          })
+        }),
+    )
+    await Promise.all(held)
+    try {
+      return await work()
+    } finally {
+      release()
+    }
+  }
+
   async hold<T>(keyId: string, work: () => Promise<T>): Promise<T> {
     const before = this.#lines.get(keyId)
     const { promise, resolve } = Promise.withResolvers<void>()

@@ -191,7 +191,7 @@ export function versionRow(
   return {
     ...{ keyId, version, revision, state, provenance, created, wrapped },
     kek: kekOfWrapped(wrapped),
-    certificate: null,
+    ...{ certificate: null, destroyedBy: null },
     checkValue: JSON.stringify(checkValue),
     publicKey: publicKey ?? null,
   }

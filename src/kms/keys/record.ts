@@ -10,6 +10,7 @@ import { findKeyVersion, versionsOf } from '../../storage/key-versions.ts'
 import { type KeysTable, pageOfKeys, updateKeyRow } from '../../storage/keys.ts'
 import { accessDenied, assertPermission, grantedOperations, isPermitted } from '../access/access.ts'
 import { assertNamespace } from '../access/namespaces.ts'
+import { weakeningCertificate } from '../domain/rotation-plan.ts'
 import { KmsError } from '../errors.ts'
 import { assertMatch, assertMatchGiven } from '../etag.ts'
 import type { Caller, Change, Kms, Page, PageRequest } from '../kms.ts'
@@ -85,7 +86,8 @@ export async function getDestructionCertificate(
 ): Promise<Uint8Array> {
   const row = await readableKey(kms, caller, namespace, key)
   const wanted = { keyId: row.keyId, version: version ?? row.currentVersion }
-  const certificate = (await findKeyVersion(kms.db.query, wanted))?.certificate
+  const found = await findKeyVersion(kms.db.query, wanted)
+  const certificate = found?.certificate ?? (await weakeningCertificate(kms, found?.destroyedBy))
   if (certificate) return certificate
   const message = `there is no certificate of the destruction of version ${wanted.version}`
   throw new KmsError('VERSION_NOT_FOUND', message)

@@ -77,7 +77,15 @@ export interface KeyVersion {
   readonly checkValue: NewKey['checkValue']
   /** SPKI, DER; absent for secret keys. */
   readonly publicKey?: Uint8Array
+  /** Version of the domain state that weakened a policy, and so destroyed every key. */
+  readonly destroyedBy?: number
 }
+
+/** Versions and keys that are compromised say so for ever (SP 800-57 part 1 section 7). */
+export const statesAtTheEnd = keyStates.map((from) => ({
+  from,
+  to: from === 'compromised' ? 'destroyed-compromised' : 'destroyed',
+}))
 
 export function isDestroyed(state: RecordState): boolean {
   return state === 'destroyed' || state === 'destroyed-compromised'
@@ -141,6 +149,7 @@ export function versionFrom(row: KeyVersionsTable): KeyVersion {
     created: row.created,
     checkValue: checkValueFrom(row.checkValue),
     ...(row.publicKey === null ? {} : { publicKey: row.publicKey }),
+    ...(row.destroyedBy === null ? {} : { destroyedBy: row.destroyedBy }),
   }
 }
 

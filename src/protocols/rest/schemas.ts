@@ -198,6 +198,7 @@ export const keyVersion = z
       fingerprint: z.string().optional(),
     }),
     publicKey: bytes(16 * 1024).optional(),
+    destroyedBy: z.int().min(1).optional(),
   })
   .meta({ id: 'KeyVersion' })
 

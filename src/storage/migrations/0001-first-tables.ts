@@ -115,6 +115,7 @@ async function keyTables(schema: Schema, { bytes, integer, tableEnd }: Engine): 
     .addColumn('wrapped', bytes)
     .addColumn('kek', integer, (column) => column.notNull())
     .addColumn('certificate', bytes)
+    .addColumn('destroyedBy', integer)
     .addPrimaryKeyConstraint('keyVersionsKey', ['keyId', 'version'])
     .modifyEnd(tableEnd)
     .execute()

@@ -1,6 +1,7 @@
 /** Routes about the security domain: its state and changes, its people's logins, tampering. */
 
 import { z } from 'zod'
+import { certificateBytesMax } from '../../../hsm/contract/certificate.ts'
 import type { DomainChangeAsked } from '../../../hsm/contract/domain-commands.ts'
 import {
   approvalsMax,
@@ -60,6 +61,7 @@ const change = z
     people: z.array(person).max(peopleMax).optional(),
     rules: members(ruleNames, rule).optional(),
     tamper: members(namesOf(tamperSignals), response).optional(),
+    destroysKeys: z.boolean().optional(),
   })
   .meta({ id: 'DomainChange' })
 
@@ -69,6 +71,8 @@ const state = z
     hash: challenge,
     statement: z.string(),
     signature: z.strictObject({ ed25519: z.string(), mlDsa65: z.string() }),
+    certificate: bytes(certificateBytesMax).optional(),
+    destroyed: z.strictObject({ epoch: z.int(), kek: z.int() }).optional(),
   })
   .meta({ id: 'DomainState' })
 
@@ -93,13 +97,16 @@ const stateRoutes: readonly Route[] = [
     name: 'changeDomain',
     method: 'POST',
     path: '/v1/domain/changes',
-    summary: 'The next version of the domain state; what weakens a policy is refused',
+    summary:
+      'The next version of the domain state; what weakens a policy has destroysKeys, and destroys every key',
     permission: ['domain:change'],
-    body: z.strictObject({ change, ...approved }),
+    timeoutMs: 60_000,
+    body: z.strictObject({ change, confirm: z.string().max(64).optional(), ...approved }),
     result: state,
     handle: ({ kms, caller, body }) =>
       changeDomain(kms, caller, {
         approvals: body.approvals,
+        confirm: body.confirm,
         // In JSON a member is there or is not.
         change: body.change as DomainChangeAsked,
       }),

@@ -22,7 +22,7 @@ import { bytes, keyId, queryInteger, text, time, version } from '../schemas.ts'
 const rotation = z
   .strictObject({
     kind: z.enum(rotationKinds),
-    phase: z.enum(['begun', 'rewrap', 'retire', 'done']),
+    phase: z.enum(['begun', 'rewrap', 'destroy', 'retire', 'done']),
     epoch: z.int(),
     kek: z.int(),
     total: z.int(),
