@@ -119,6 +119,7 @@ suite('keys that want their uses approved', () => {
   const lengthBytes = 32
   const uses: readonly Use[] = [
     ['sign', ec, { parts: { data } }],
+    ['signRequest', ec, { parts: { request: data } }],
     ['verify', ec, { parts: { data, signature: Buffer.alloc(70) } }],
     ['encrypt', aes, { parts: { plaintext: data } }],
     ['decrypt', aes, { parts: { ciphertext: Buffer.alloc(60), iv: Buffer.alloc(24) } }],

@@ -47,6 +47,20 @@ suite('HPKE', () => {
     for (const wrapped of made) assert.deepEqual(copied(await unwrap(key, wrapped)), target)
   })
 
+  test('a key that is let go meanwhile does what was begun with it', async () => {
+    for (const type of ['P-256', 'P-384'] as const) {
+      using key = await KeyMaterial.generate(type)
+      using bytes = Secret.copyOf(target)
+      const { wrap, unwrap } = hpke(type, 'aes-128-gcm')
+      const recipient = publicHalf(key)
+      const wrapping = wrap(recipient, bytes)
+      recipient[Symbol.dispose]()
+      const unwrapping = unwrap(key, await wrapping)
+      key[Symbol.dispose]()
+      assert.deepEqual(copied(await unwrapping), target)
+    }
+  })
+
   for (const type of ['P-256', 'P-384', 'P-521', 'X25519', 'X448'] as const) {
     test(`${type}: one flipped bit anywhere, more, less or another suite is refused`, async () => {
       using key = await KeyMaterial.generate(type)

@@ -53,8 +53,10 @@ export function hpke(kem: HpkeKem, aead: HpkeAead) {
   const suite = { kem: kems[kem], aead }
   return {
     wrap: async (key: KeyMaterial, keyBytes: Secret, published: Published = {}) => {
+      // Before anything is waited for: a key that is unloaded meanwhile is gone.
+      const spki = key.publicSpki()
       using ephemeral = published.ephemeral ?? (await KeyMaterial.generate(kem))
-      return { iv: none, ciphertext: await sealFrom(ephemeral, suite, key, keyBytes, published) }
+      return { iv: none, ciphertext: await sealFrom(ephemeral, suite, spki, keyBytes, published) }
     },
     unwrap: (key: KeyMaterial, wrapped: Wrapped) => openWith(suite, key, wrapped),
   } satisfies Implementation
@@ -63,11 +65,10 @@ export function hpke(kem: HpkeKem, aead: HpkeAead) {
 async function sealFrom(
   ephemeral: KeyMaterial,
   suite: Suite,
-  recipient: KeyMaterial,
+  spki: Uint8Array,
   keyBytes: Secret,
   { info = none, aad = none }: Published,
 ): Promise<Uint8Array> {
-  const spki = recipient.publicSpki()
   const enc = rawPublic(suite, ephemeral.publicSpki())
   using dh = await agree(ephemeral, spki)
   using shared = sharedSecret(suite, dh, Buffer.concat([enc, rawPublic(suite, spki)]))
