@@ -54,7 +54,7 @@ try {
     const one = await measureAsync(once, { seconds, inFlight: 1, items: 1 })
     rows.push({ ...subject, many, one })
     const { algorithm, type, use } = subject
-    const name = `${algorithm.padEnd(26)} ${type.padEnd(16)} ${use.padEnd(11)}`
+    const name = `${algorithm.padEnd(42)} ${type.padEnd(16)} ${use.padEnd(11)}`
     const figures = [many.perSecond, one.p50, one.p99].map((value) => value.toFixed(0).padStart(8))
     process.stdout.write(`${name}${figures.join('')}\n`)
   }
@@ -100,25 +100,24 @@ async function prepare(host: Host, subject: Subject): Promise<Call> {
     case 'agree':
       return call('agree', { peer: peerOf(subject.type) })
     case 'wrap': {
-      const target = { ...subject, algorithm: gcmOf(subject.type), use: 'encrypt' } as const
-      return call(
-        'wrapKey',
-        {},
-        { target: { key: await generate(host, target, ['encrypt'], true), version: 1 } },
-      )
+      const target = targetOf(subject.type)
+      const wrapped = await generate(host, target, [target.use], true)
+      return call('wrapKey', {}, { target: { key: wrapped, version: 1 } })
     }
     default:
       throw new Error(`no bench for the use ${subject.use}`)
   }
 }
 
-/** A key of the same size as the one that wraps it. */
-function gcmOf(type: KeyTypeName): AlgorithmName {
-  const found = (['AES-128-GCM', 'AES-192-GCM', 'AES-256-GCM'] as const).find((name) =>
+/** What a key of this type wraps: one of its own size, or the private key of a signer. */
+function targetOf(type: KeyTypeName): Subject {
+  const gcm = (['AES-128-GCM', 'AES-192-GCM', 'AES-256-GCM'] as const).find((name) =>
     algorithms[name].keyTypes.some((permitted) => permitted === type),
   )
-  assert(found !== undefined)
-  return found
+  if (gcm) return { type, algorithm: gcm, use: 'encrypt' }
+  return keyTypes[type].family === 'rsa'
+    ? { type: 'RSA-2048', algorithm: 'RSASSA-PSS-SHA-256', use: 'sign' }
+    : { type: 'P-256', algorithm: 'ECDSA-SHA-256', use: 'sign' }
 }
 
 async function generate(

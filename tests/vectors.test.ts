@@ -32,7 +32,7 @@ suite('published vectors', () => {
     t.diagnostic(`beside the door, for what a module never does: ${target.aside} cases`)
     for (const name of Object.keys(algorithms) as AlgorithmName[]) {
       const { done = 0, refused = 0 } = counts.get(name) ?? {}
-      t.diagnostic(`${name.padEnd(26)} ${String(done).padStart(5)} cases, ${refused} refusals`)
+      t.diagnostic(`${name.padEnd(42)} ${String(done).padStart(5)} cases, ${refused} refusals`)
     }
     assert.deepEqual(failures, [])
     const without = Object.keys(algorithms).filter((name) => !counts.has(name as AlgorithmName))
