@@ -55,6 +55,7 @@ const byCode: Readonly<Record<string, keyof typeof exitCodes>> = {
   SHARE_INVALID: 'notValid',
   TOKEN_INVALID: 'accessDenied',
   TRANSCRIPT_INVALID: 'notValid',
+  TRANSPORT_KEY_INVALID: 'notValid',
   USAGE: 'usage',
 }
 
@@ -83,6 +84,8 @@ const advice: Readonly<Record<string, string>> = {
   SHARE_INVALID:
     'give the passphrase or the key file of this very share, or get a fresh copy of it',
   SERVER_UNREACHABLE: 'start the server with npm start',
+  TRANSPORT_KEY_INVALID:
+    'seal nothing: somebody stands between you and the module, or it was started anew just now',
   TOKEN_INVALID: 'the token has ended or was revoked; ask an administrator for another one',
   USAGE: 'add --help to see how the command is used',
 }

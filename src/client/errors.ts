@@ -19,6 +19,7 @@ export const clientErrorCodes = [
   'RECORD_BROKEN',
   'SERVER_UNREACHABLE',
   'TRANSCRIPT_INVALID',
+  'TRANSPORT_KEY_INVALID',
 ] as const
 
 export type ClientErrorCode = (typeof clientErrorCodes)[number]

@@ -5,6 +5,7 @@
  * whoever started it, given as an argument of the process, and `unverified` when there was none.
  */
 
+import { hash } from 'node:crypto'
 import { isApproved, strengthBits } from './approved.ts'
 import {
   domainFormat,
@@ -85,6 +86,7 @@ export function attestModule(module: Module, nonce: string): Promise<Buffer> {
     entropy: entropy(),
     freshness: 'none',
     record: { size, root: root.toString('hex') },
+    transportKey: hash('sha256', module.transport.publicKey, 'hex'),
   } as const
   return signed(domain, statement)
 }

@@ -107,7 +107,9 @@ suite('commands', { timeout: 240_000 }, () => {
       ...['keys', 'import', name, '--file', file, '--class', keyClass, '--type', type],
       ...about,
     ]
-    await desk.ok(create('old', 'old.pem', 'private', 'Ed25519'))
+    await desk.ok(['domain', 'statement', '--output', 'members.json'])
+    const known = ['--domain', 'members.json']
+    await desk.ok([...create('old', 'old.pem', 'private', 'Ed25519'), ...known])
     await desk.ok(['sign', 'letter', '--key', 'old', '--output', 'old.sig'])
     await desk.ok(create('secret', 'secret.bin', 'secret', 'AES-256'))
     await desk.refused(create('bad', 'letter', 'private', 'P-256'), 1, 'FILE_INVALID')

@@ -77,7 +77,7 @@ Examples:
     )
     .action(
       action<VerifyOptions>(async ({ output }, { args: [file = ''], options }) => {
-        const domain = openDomainStatement(await read(options.domain, domainStatementBytesMax))
+        const domain = await readDomainStatement(options.domain)
         const nonce = options.nonce && nonceText(options.nonce)
         const attestation = verifyAttestation(await read(file, attestationBytesMax), domain, nonce)
         const held = styled('green', 'the attestation holds', process.stdout)
@@ -140,6 +140,11 @@ function bytesOf(statement: SignedStatement): Buffer {
   return Buffer.from(`${canonicalJson(statement)}\n`)
 }
 
+/** @throws ClientError FILE_NOT_READABLE; HsmError ATTESTATION_INVALID */
+export async function readDomainStatement(file: string): Promise<DomainStatement> {
+  return openDomainStatement(await read(file, domainStatementBytesMax))
+}
+
 async function put(
   { output }: Session,
   statement: SignedStatement,
@@ -194,6 +199,7 @@ function moduleRows(of: ModuleStatement): Rows {
     ['entropy', `${entropy.mechanism} over ${entropy.sources.map(sourceText).join(', ')}`],
     ['freshness', of.freshness],
     ['record', `${record.size} leaves, root ${record.root}`],
+    ['transport key', `SHA-256 ${of.transportKey}`],
     ['domain state', `version ${of.domainState.version}, SHA-256 ${of.domainState.hash}`],
   ]
 }

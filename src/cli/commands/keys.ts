@@ -12,6 +12,8 @@ import { integer, list, moment, oneOf, pair } from '../options.ts'
 import { fields, table, time } from '../output.ts'
 import { sealedKeyFrom } from '../sealed-key.ts'
 import { action, type Session } from '../session.ts'
+import { transportKeyOf } from '../transport-key.ts'
+import { readDomainStatement } from './attest.ts'
 
 interface MakingOptions {
   readonly owner: string
@@ -30,6 +32,12 @@ interface MakingOptions {
   readonly canary?: boolean
   readonly usesMax?: number
   readonly grant: boolean
+}
+
+interface ImportOptions extends MakingOptions {
+  readonly file: string
+  readonly class: 'secret' | 'private' | 'public'
+  readonly domain?: string
 }
 
 /** Options that `create` and `import` share. */
@@ -119,32 +127,36 @@ Examples:
       'secret, private or public',
       oneOf(['secret', 'private', 'public']),
     )
+    .option('--domain <file>', "the domain's statement, to know the module's key by")
     .addHelpText(
       'after',
       `
+Without --domain you believe the server which key is the module's, and whoever has taken it over
+reads what you import. The statement has to come from a source that you trust.
+
 Example:
   keyhold keys import legacy --class private --type RSA-3072 --file legacy.pem \\
     --owner finance --purpose "verify old archives"`,
     )
     .action(
-      action<MakingOptions & { file: string; class: 'secret' | 'private' | 'public' }>(
-        async (session, { args: [name = ''], options }) => {
-          const client = await session.connect()
-          const { publicKey } = await client.call('getTransportKey', {})
-          const bytes = await readKeyFile(options.file)
-          const asked = newKeyFrom(name, options)
-          const level = dependsOnLevel(asked)
-            ? (await client.call('getStatus', {})).module.level
-            : undefined
-          const wanted = { shape: asked, class: options.class, level }
-          const key = await client.call('importKey', {
-            path: { namespace: session.namespace },
-            body: { ...asked, ...sealedKeyFrom(bytes, publicKey, wanted) },
-          })
-          await grantToOneself(session, client, key, options.grant)
-          session.output.result(key, keyText(key))
-        },
-      ),
+      action<ImportOptions>(async (session, { args: [name = ''], options }) => {
+        const client = await session.connect()
+        const domain =
+          options.domain === undefined ? undefined : await readDomainStatement(options.domain)
+        const publicKey = await transportKeyOf(client, domain)
+        const bytes = await readKeyFile(options.file)
+        const asked = newKeyFrom(name, options)
+        const level = dependsOnLevel(asked)
+          ? (await client.call('getStatus', {})).module.level
+          : undefined
+        const wanted = { shape: asked, class: options.class, level }
+        const key = await client.call('importKey', {
+          path: { namespace: session.namespace },
+          body: { ...asked, ...sealedKeyFrom(bytes, publicKey, wanted) },
+        })
+        await grantToOneself(session, client, key, options.grant)
+        session.output.result(key, keyText(key))
+      }),
     )
 }
 

@@ -82,6 +82,8 @@ export interface ModuleStatement extends Heading {
   readonly freshness: string
   /** Leaves of the record whose groups are closed, and the root hash over them in hex. */
   readonly record: { readonly size: number; readonly root: string }
+  /** SHA-256 in hex of the public key to which secrets for this start of the module are sealed. */
+  readonly transportKey: string
 }
 
 export interface KeyStatement extends Heading {
@@ -301,6 +303,7 @@ const moduleShape = {
   },
   freshness: isText,
   record: { size: isCount, root: isHash },
+  transportKey: isHash,
 } satisfies Record<keyof ModuleStatement, Shape>
 
 /** All attributes that a key has; one more of them does not compile until it stands here. */

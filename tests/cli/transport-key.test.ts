@@ -1,0 +1,56 @@
+/**
+ * A secret is sealed to the module that the domain's statement names, whatever the server hands on: its own
+ * key, one of an earlier start, an attestation of another module or of another time.
+ */
+
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import { transportKeyOf } from '../../src/cli/transport-key.ts'
+import type { Client } from '../../src/client/client.ts'
+import { openDomainStatement } from '../../src/hsm/contract/attestation.ts'
+import { Caller } from '../../src/hsm/door.testing.ts'
+
+interface Answers {
+  readonly transportKey: Caller
+  readonly attestation: Caller
+  readonly nonce?: string
+}
+
+/** A server that hands on what these modules say. */
+function server({ transportKey, attestation, nonce }: Answers): Client {
+  const call = async (name: string, request: { query?: { nonce: string } }) => {
+    if (name === 'getTransportKey') return { publicKey: transportKey.module.transport.publicKey }
+    assert.equal(name, 'attestModule')
+    const args = { nonce: nonce ?? request.query?.nonce }
+    const { parts } = await attestation.ok({ command: 'attest', arguments: args })
+    return JSON.parse(Buffer.from(parts.attestation ?? []).toString())
+  }
+  return { call } as unknown as Client
+}
+
+async function statementOf(caller: Caller) {
+  const { parts } = await caller.ok({ command: 'getDomainStatement' })
+  return openDomainStatement(parts.statement ?? Buffer.alloc(0))
+}
+
+suite('the transport key', () => {
+  test('is the one that the member of the domain attests', async () => {
+    const [module, other] = [await Caller.founded(), await Caller.founded()]
+    const domain = await statementOf(module)
+    const { publicKey } = module.module.transport
+    const right = { transportKey: module, attestation: module }
+    assert.deepEqual(await transportKeyOf(server(right), domain), publicKey)
+    const refused = async (answers: Answers, code: string) =>
+      assert.rejects(transportKeyOf(server(answers), domain), { code })
+    await refused({ ...right, transportKey: other }, 'TRANSPORT_KEY_INVALID')
+    await refused({ transportKey: other, attestation: other }, 'ATTESTATION_INVALID')
+    await refused({ ...right, nonce: '00'.repeat(32) }, 'ATTESTATION_INVALID')
+  })
+
+  test('is the word of the server without the statement of the domain', async () => {
+    const other = await Caller.founded()
+    const answers = { transportKey: other, attestation: other }
+    const { publicKey } = other.module.transport
+    assert.deepEqual(await transportKeyOf(server(answers), undefined), publicKey)
+  })
+})
