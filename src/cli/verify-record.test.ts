@@ -24,7 +24,7 @@ function leaf(sequence: number, changes: Partial<Leaf> = {}): Buffer {
 }
 
 const note = (size: number, root: Uint8Array, of = origin) =>
-  signCheckpoint({ origin: of, size, root }, privateKey, raw)
+  signCheckpoint({ origin: of, size, root }, { ed25519: { publicKey: raw, privateKey } })
 
 /** A record of so many leaves, with a head after every third one and at the end. */
 class Example {

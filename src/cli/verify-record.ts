@@ -106,7 +106,7 @@ class RecordCheck {
   }
 
   head(note: string, place: string): Checkpoint {
-    const head = decoded(place, () => verifyCheckpoint(note, this.#rules.identityKey))
+    const head = decoded(place, () => verifyCheckpoint(note, { ed25519: this.#rules.identityKey }))
     if (head.origin !== this.#rules.origin) throw broken(`${place}: is of another record`)
     return head
   }

@@ -199,7 +199,8 @@ export class Domain implements Disposable {
   /** A signed note (contract/checkpoint.ts). @throws TypeError after it was disposed */
   signHead(checkpoint: Checkpoint): string {
     if (!this.#identityKey) throw new TypeError('domain used after it was disposed')
-    return signCheckpoint(checkpoint, this.#identityKey, this.identityPublicKey)
+    const ed25519 = { publicKey: this.identityPublicKey, privateKey: this.#identityKey }
+    return signCheckpoint(checkpoint, { ed25519 })
   }
 
   /** As the domain state names a member. */

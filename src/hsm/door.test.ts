@@ -159,7 +159,7 @@ suite('answers', () => {
     const notices = caller.frames.filter(({ header }) => header.id === 0)
     const note = Buffer.from(notices.at(-1)?.body ?? []).toString()
     const { identityPublicKey } = caller.module.open.domain
-    assert(verifyCheckpoint(note, identityPublicKey).size >= 4_096)
+    assert(verifyCheckpoint(note, { ed25519: identityPublicKey }).size >= 4_096)
   })
 
   test('nothing is done while too much of the record is not stored, and again when it is', async () => {

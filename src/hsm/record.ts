@@ -233,7 +233,7 @@ export class ModuleRecord implements LeafSink {
   }
 
   #resumeHead(note: string, frontier: Uint8Array): void {
-    const checkpoint = verifyCheckpoint(note, this.#domain.identityPublicKey)
+    const checkpoint = verifyCheckpoint(note, { ed25519: this.#domain.identityPublicKey })
     if (checkpoint.origin !== this.#domain.origin) throw invalid('a head of another record')
     const hashes = Array.from({ length: Math.ceil(frontier.length / hashBytes) }, (_, index) =>
       frontier.subarray(index * hashBytes, (index + 1) * hashBytes),

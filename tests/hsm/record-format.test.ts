@@ -112,7 +112,7 @@ test('docs/formats/record.json is what the code reads', () => {
     tree.append(leafHash(bytes))
   }
   assert.equal(tree.root().toString('hex'), vector.root)
-  assert.equal(verifyCheckpoint(vector.head, hex(vector.identityKey)).size, 2)
+  assert.equal(verifyCheckpoint(vector.head, { ed25519: hex(vector.identityKey) }).size, 2)
 })
 
 test('the code goes on from the vector, and its groups and heads are those of the text', () => {

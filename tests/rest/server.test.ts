@@ -103,7 +103,7 @@ suite('the record', { timeout: 120_000 }, () => {
     const status = await server.ok('GET', '/v1/status')
     const { identityKey } = status.body.module as { identityKey: string }
     const { note } = (await server.ok('GET', '/v1/record/head')).body
-    const head = verifyCheckpoint(String(note), Buffer.from(identityKey, 'hex'))
+    const head = verifyCheckpoint(String(note), { ed25519: Buffer.from(identityKey, 'hex') })
     const tree = new MerkleTree()
     const leaves: Buffer[] = []
     for (let from: number | undefined = 0; from !== undefined; ) {
@@ -120,7 +120,9 @@ suite('the record', { timeout: 120_000 }, () => {
     )
     assert(String(body.id).startsWith('key_'))
     const { heads } = (await server.ok('GET', '/v1/record/heads')).body
-    for (const each of heads as string[]) verifyCheckpoint(each, Buffer.from(identityKey, 'hex'))
+    for (const each of heads as string[]) {
+      verifyCheckpoint(each, { ed25519: Buffer.from(identityKey, 'hex') })
+    }
     for (const query of ['limit=0', 'limit=1001', 'from=-1', 'from=x']) {
       assertProblem(await server.call('GET', `/v1/record/leaves?${query}`), 400, 'REQUEST_INVALID')
     }

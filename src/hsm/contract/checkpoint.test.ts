@@ -5,22 +5,22 @@
  */
 
 import assert from 'node:assert/strict'
-import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto'
+import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
 import { flipBit } from '../../../tests/hsm/flip-bit.ts'
-import { checkpointOrigin, signCheckpoint, verifyCheckpoint } from './checkpoint.ts'
+import { checkpointOrigin, type LogSigner, signCheckpoint, verifyCheckpoint } from './checkpoint.ts'
 import { leafHash, MerkleTree } from './merkle.ts'
 
 /** "PRIVATE+KEY+<name>+<key ID>+<base64 of 0x01 and the key>", golang.org/x/mod/sumdb/note. */
-function parseNoteKey(text: string): { key: KeyObject; publicKey: Buffer } {
+function parseNoteKey(text: string): LogSigner & { readonly publicKey: Buffer } {
   const encoded = text.split('+').slice(4).join('+')
-  const key = createPrivateKey({
+  const privateKey = createPrivateKey({
     key: Buffer.from(encoded, 'base64').subarray(1),
     format: 'raw-private',
     asymmetricKeyType: 'ed25519',
   })
-  return { key, publicKey: createPublicKey(key).export({ format: 'raw-public' }) }
+  return { privateKey, publicKey: createPublicKey(privateKey).export({ format: 'raw-public' }) }
 }
 
 const astra = parseNoteKey(
@@ -63,7 +63,7 @@ suite('checkpoint', () => {
       [checkpoint0, testdataPublicKey, 0],
     ] as const) {
       const lines = note.split('\n')
-      const checkpoint = verifyCheckpoint(note, publicKey)
+      const checkpoint = verifyCheckpoint(note, { ed25519: publicKey })
       assert.equal(checkpoint.origin, lines[0])
       assert.equal(checkpoint.size, size)
       assert.equal(Buffer.from(checkpoint.root).toString('base64'), lines[2])
@@ -77,7 +77,7 @@ suite('checkpoint', () => {
     const notes = words.split(' ').map((word) => {
       tree.append(leafHash(Buffer.from(word)))
       const checkpoint = { origin: 'astra', size: tree.size, root: tree.root() }
-      return signCheckpoint(checkpoint, astra.key, astra.publicKey)
+      return signCheckpoint(checkpoint, { ed25519: astra })
     })
     assert.equal(notes[4], checkpoint5)
     assert.equal(notes[14], checkpoint15)
@@ -85,7 +85,7 @@ suite('checkpoint', () => {
 
   test('the key ID is that of the published note key', () => {
     const checkpoint = { origin: 'PeterNeumann', size: 0, root: Buffer.alloc(32) }
-    const note = signCheckpoint(checkpoint, peterNeumann.key, peterNeumann.publicKey)
+    const note = signCheckpoint(checkpoint, { ed25519: peterNeumann })
     const signature = Buffer.from(note.trimEnd().split(' ').at(-1) ?? '', 'base64')
     assert.equal(signature.toString('hex', 0, 4), 'c74f20a3')
   })
@@ -93,12 +93,15 @@ suite('checkpoint', () => {
   test('the text is that of the example in C2SP tlog-checkpoint', () => {
     const root = Buffer.from('CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=', 'base64')
     const checkpoint = { origin: 'example.com/behind-the-sofa', size: 20852163, root }
-    const note = signCheckpoint(checkpoint, astra.key, astra.publicKey)
+    const note = signCheckpoint(checkpoint, { ed25519: astra })
     const text =
       'example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n' +
       '\n— example.com/behind-the-sofa '
     assert(note.startsWith(text))
-    assert.deepEqual(verifyCheckpoint(note, astra.publicKey), checkpoint)
+    assert.deepEqual(verifyCheckpoint(note, { ed25519: astra.publicKey }), {
+      ...checkpoint,
+      isPostQuantum: false,
+    })
   })
 
   test('the origin names domain and module', () => {
@@ -110,12 +113,16 @@ suite('checkpoint', () => {
     const bytes = Buffer.from(checkpoint5)
     for (let bit = 0; bit < bytes.length * 8; bit += 1) {
       const altered = flipBit(bytes, bit).toString('utf8')
-      assert.throws(() => verifyCheckpoint(altered, astra.publicKey), refused, `bit ${bit}`)
+      assert.throws(
+        () => verifyCheckpoint(altered, { ed25519: astra.publicKey }),
+        refused,
+        `bit ${bit}`,
+      )
     }
   })
 
   test('the key of another module is refused', () => {
-    assert.throws(() => verifyCheckpoint(checkpoint5, peterNeumann.publicKey), refused)
+    assert.throws(() => verifyCheckpoint(checkpoint5, { ed25519: peterNeumann.publicKey }), refused)
   })
 
   test('what is not the one canonical form is refused', () => {
@@ -128,16 +135,40 @@ suite('checkpoint', () => {
       checkpoint5.replace('\n\n', '\nextension\n\n'),
       checkpoint5.replaceAll('astra', 'other'),
       checkpoint5 + checkpoint5.split('\n')[4],
+      checkpoint5.replace('— astra', '— other'),
+      checkpoint5.replace('— astra', '— astra '),
       checkpoint5.replaceAll('\n', '\r\n'),
     ]) {
-      assert.throws(() => verifyCheckpoint(altered, astra.publicKey), refused, altered)
+      assert.throws(() => verifyCheckpoint(altered, { ed25519: astra.publicKey }), refused, altered)
+    }
+  })
+
+  test('lines of others are passed over, and lines of a known key must be right', () => {
+    const pair = generateKeyPairSync('ml-dsa-65')
+    const publicKey = pair.publicKey.export({ format: 'raw-public' })
+    const mlDsa65 = { publicKey, privateKey: pair.privateKey }
+    const checkpoint = { origin: 'astra', size: 5, root: Buffer.alloc(32, 7) }
+    const note = signCheckpoint(checkpoint, { ed25519: astra, mlDsa65 })
+    const known = { ed25519: astra.publicKey, mlDsa65: publicKey }
+    assert(verifyCheckpoint(note, known).isPostQuantum)
+    assert(!verifyCheckpoint(note, { ed25519: astra.publicKey }).isPostQuantum)
+    assert(!verifyCheckpoint(checkpoint5, known).isPostQuantum)
+    assert.throws(
+      () => verifyCheckpoint(note, { ...known, ed25519: peterNeumann.publicKey }),
+      refused,
+    )
+    const bytes = Buffer.from(note)
+    const text = bytes.toString('latin1')
+    const start = text.lastIndexOf(' ') + 1 + 8
+    for (let bit = start * 8; bit < (bytes.length - 1) * 8; bit += 13) {
+      assert.throws(() => verifyCheckpoint(flipBit(bytes, bit), known), refused, `bit ${bit}`)
     }
   })
 
   test('any text is either refused or verified, and throws nothing else', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
-        assert.throws(() => verifyCheckpoint(text, astra.publicKey), refused)
+        assert.throws(() => verifyCheckpoint(text, { ed25519: astra.publicKey }), refused)
       }),
     )
   })

@@ -1,11 +1,13 @@
 /**
- * Tree heads as C2SP tlog-checkpoint inside C2SP signed-note, signed with Ed25519: three lines
- * (origin, size, root hash), an empty line, one signature line. The origin names domain and module.
+ * Tree heads as checkpoints (c2sp.org/tlog-checkpoint): a signed note of three lines, origin, size and root hash. The
+ * origin names domain and module, and is the name of the keys: the module signs with Ed25519 and with ML-DSA-65. Lines
+ * of others, who cosigned it, are passed over here.
  */
 
-import { createHash, createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
 import { HsmError } from './errors.ts'
 import { hashBytes } from './merkle.ts'
+import { encodeNote, isSignedBy, type NoteKey, parseNote, signNote } from './signed-note.ts'
 
 export interface Checkpoint {
   readonly origin: string
@@ -18,63 +20,69 @@ export function checkpointOrigin(domainId: Uint8Array, moduleId: Uint8Array): st
   return `keyhold/${Buffer.from(domainId).toString('hex')}/${Buffer.from(moduleId).toString('hex')}`
 }
 
-function checkpointText({ origin, size, root }: Checkpoint): string {
+/** The text that is signed; we write no extension lines. */
+export function checkpointText({ origin, size, root }: Checkpoint): string {
   return `${origin}\n${size}\n${Buffer.from(root).toString('base64')}\n`
 }
 
-/** signed-note: key ID = SHA-256(name || 0x0A || 0x01 || public key), first four bytes. */
-function noteKeyId(name: string, publicKey: Uint8Array): Buffer {
-  return createHash('sha256').update(`${name}\n\x01`).update(publicKey).digest().subarray(0, 4)
+/** Raw public keys of a log; a verifier may know only the first. */
+export interface LogKeys {
+  readonly ed25519: Uint8Array
+  readonly mlDsa65?: Uint8Array | undefined
 }
 
-/** The signed note. The key is Ed25519; publicKey its 32 bytes. */
+export interface LogSigner {
+  readonly publicKey: Uint8Array
+  readonly privateKey: KeyObject
+}
+
+/** The signed note. ML-DSA-65 signs it too if it is given. */
 export function signCheckpoint(
   checkpoint: Checkpoint,
-  key: KeyObject,
-  publicKey: Uint8Array,
+  { ed25519, mlDsa65 }: { readonly ed25519: LogSigner; readonly mlDsa65?: LogSigner | undefined },
 ): string {
   const text = checkpointText(checkpoint)
-  const signature = Buffer.concat([
-    noteKeyId(checkpoint.origin, publicKey),
-    sign(null, Buffer.from(text), key),
-  ])
-  return `${text}\n\u2014 ${checkpoint.origin} ${signature.toString('base64')}\n`
-}
-
-const notePattern =
-  /^([^\n]+)\n(0|[1-9][0-9]{0,15})\n([A-Za-z0-9+/]{43}=)\n\n\u2014 ([^ \n]+) ([A-Za-z0-9+/]+={0,2})\n$/
-
-/** @throws HsmError RECORD_INVALID unless the note is canonical and signed by this key (32 bytes) */
-export function verifyCheckpoint(note: string, publicKey: Uint8Array): Checkpoint {
-  const [, origin, sizeText, rootText, name, signatureText] = notePattern.exec(note) ?? []
-  if (!origin || !sizeText || !rootText || !signatureText || name !== origin) throw invalid()
-  const checkpoint = { origin, size: Number(sizeText), root: Buffer.from(rootText, 'base64') }
-  const signature = Buffer.from(signatureText, 'base64')
-  if (
-    !Number.isSafeInteger(checkpoint.size) ||
-    checkpoint.root.length !== hashBytes ||
-    checkpoint.root.toString('base64') !== rootText ||
-    signature.toString('base64') !== signatureText ||
-    signature.length !== 4 + 64 ||
-    !noteKeyId(origin, publicKey).equals(signature.subarray(0, 4)) ||
-    !verify(
-      null,
-      Buffer.from(checkpointText(checkpoint)),
-      ed25519PublicKey(publicKey),
-      signature.subarray(4),
-    )
-  ) {
-    throw invalid()
+  const name = checkpoint.origin
+  const { publicKey, privateKey } = ed25519
+  const signatures = [signNote(text, { name, type: 'ed25519', publicKey }, privateKey)]
+  if (mlDsa65) {
+    const key: NoteKey = { name, type: 'ml-dsa-65', publicKey: mlDsa65.publicKey }
+    signatures.push(signNote(text, key, mlDsa65.privateKey))
   }
-  return checkpoint
+  return encodeNote({ text, signatures })
 }
 
-/** RFC 8037 form of 32 raw bytes. */
-function ed25519PublicKey(bytes: Uint8Array): KeyObject {
-  const x = Buffer.from(bytes).toString('base64url')
-  return createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' })
+export interface VerifiedCheckpoint extends Checkpoint {
+  /** Whether ML-DSA-65 has signed it besides Ed25519; false when that key is not known. */
+  readonly isPostQuantum: boolean
 }
 
-function invalid(): HsmError {
-  return new HsmError('RECORD_INVALID', 'not a head that this module signed')
+/**
+ * @throws HsmError RECORD_INVALID unless the note is a checkpoint that the log's Ed25519 key has signed, and its
+ *   ML-DSA-65 key, if that is known, has signed rightly or not at all
+ */
+export function verifyCheckpoint(bytes: Uint8Array | string, keys: LogKeys): VerifiedCheckpoint {
+  const note = parseNote(bytes)
+  const checkpoint = parseCheckpointText(note.text)
+  const name = checkpoint.origin
+  if (!isSignedBy({ name, type: 'ed25519', publicKey: keys.ed25519 }, note)) {
+    throw new HsmError('RECORD_INVALID', 'not a head that this module signed')
+  }
+  const { mlDsa65: publicKey } = keys
+  const isPostQuantum = publicKey ? isSignedBy({ name, type: 'ml-dsa-65', publicKey }, note) : false
+  return { ...checkpoint, isPostQuantum }
+}
+
+const textPattern = /^([^\n]+)\n(0|[1-9][0-9]{0,15})\n([A-Za-z0-9+/]{43}=)\n(?:[^\n]+\n)*$/
+
+/** Of a note that is verified. Extension lines of others are passed over. @throws HsmError RECORD_INVALID */
+export function parseCheckpointText(text: string): Checkpoint {
+  const [, origin, sizeText, rootText = ''] = textPattern.exec(text) ?? []
+  const size = Number(sizeText)
+  const root = Buffer.from(rootText, 'base64')
+  const isExact = root.length === hashBytes && root.toString('base64') === rootText
+  if (origin === undefined || !Number.isSafeInteger(size) || !isExact) {
+    throw new HsmError('RECORD_INVALID', 'not a head of a record')
+  }
+  return { origin, size, root }
 }
