@@ -21,7 +21,12 @@ import {
   sign,
   verify,
 } from 'node:crypto'
-import { type Checkpoint, checkpointOrigin, signCheckpoint } from './contract/checkpoint.ts'
+import {
+  type Checkpoint,
+  checkpointOrigin,
+  type LogKeys,
+  signCheckpoint,
+} from './contract/checkpoint.ts'
 import {
   type DoubleSignature,
   type IdentityPublicKeys,
@@ -196,11 +201,18 @@ export class Domain implements Disposable {
     return checkpointOrigin(this.domainId, this.moduleId)
   }
 
-  /** A signed note (contract/checkpoint.ts). @throws TypeError after it was disposed */
-  signHead(checkpoint: Checkpoint): string {
+  /** By Ed25519, or by both identity keys. @throws TypeError after it was disposed */
+  signHead(checkpoint: Checkpoint, { isPostQuantum }: { readonly isPostQuantum: boolean }): string {
     if (!this.#identityKey) throw new TypeError('domain used after it was disposed')
     const ed25519 = { publicKey: this.identityPublicKey, privateKey: this.#identityKey }
-    return signCheckpoint(checkpoint, { ed25519 })
+    if (!isPostQuantum) return signCheckpoint(checkpoint, { ed25519 })
+    const privateKey = this.#own.mlDsa.expose(mlDsaKey)
+    const mlDsa65 = { publicKey: this.mlDsaPublicKey, privateKey }
+    return signCheckpoint(checkpoint, { ed25519, mlDsa65 })
+  }
+
+  get logKeys(): LogKeys {
+    return { ed25519: this.identityPublicKey, mlDsa65: this.mlDsaPublicKey }
   }
 
   /** As the domain state names a member. */

@@ -5,6 +5,7 @@
 
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import { verifyCheckpoint } from './contract/checkpoint.ts'
 import { decodeLeaf, decodeLeafGroup, leafFlagClaimed } from './contract/leaf.ts'
 import { Domain } from './domain.ts'
 import { type LeafEntry, ModuleRecord, Prelude, type StoredRecord, systemClock } from './record.ts'
@@ -34,6 +35,27 @@ function resume(domain: Domain, stored: Partial<StoredRecord>, least = nothing):
   const whole = { head: undefined, frontier: new Uint8Array(), groups: [], ...stored }
   return ModuleRecord.resume(domain, whole, least, () => 5_000)
 }
+
+suite('heads', () => {
+  test('ML-DSA-65 signs once a second at most, and always a head that is due for its time', () => {
+    using domain = Domain.found({ development: true })
+    let now = 1_000_000
+    const record = ModuleRecord.start(domain, () => now)
+    const isPostQuantum = (afterMs: number) => {
+      now += afterMs * 1_000
+      record.add(entry)
+      record.closeGroup()
+      const isDue = record.headDue()
+      const found = verifyCheckpoint(record.signHead(), domain.logKeys)
+      assert.equal(found.size, record.size)
+      if (isDue) assert(found.isPostQuantum)
+      return found.isPostQuantum
+    }
+    const waits = [0, 999, 1, 500, 500, 1_000, 1, 1_000]
+    const expected = [true, false, true, false, true, true, false, true]
+    assert.deepEqual(waits.map(isPostQuantum), expected)
+  })
+})
 
 suite('a record that goes on', () => {
   test('from its groups, or from a head and the groups behind it', () => {

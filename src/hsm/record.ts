@@ -79,6 +79,8 @@ export class ModuleRecord implements LeafSink {
   #lastMicros = 0
   #headSize = 0
   #headMicros = 0
+  /** When ML-DSA-65 signed last. */
+  #postQuantumMicros = Number.NEGATIVE_INFINITY
   #storedSize = 0
   #open: Buffer[] = []
 
@@ -190,7 +192,8 @@ export class ModuleRecord implements LeafSink {
 
   /**
    * The head over all closed groups. The chain restarts with it: it goes to the host before any group
-   * that is closed later.
+   * that is closed later. ML-DSA-65 signs with Ed25519, unless it did within the last second: a head that
+   * is due because a second has passed has both, and so does the last head before nothing more is asked.
    */
   signHead(): string {
     const checkpoint = {
@@ -198,10 +201,13 @@ export class ModuleRecord implements LeafSink {
       size: this.#tree.size,
       root: this.#tree.root(),
     }
+    const now = this.#clock()
+    const isPostQuantum = now - this.#postQuantumMicros >= headIntervalMs * 1000
+    if (isPostQuantum) this.#postQuantumMicros = now
     this.#headSize = checkpoint.size
-    this.#headMicros = this.#clock()
+    this.#headMicros = now
     this.#chain = this.#chainStart(checkpoint)
-    return this.#domain.signHead(checkpoint)
+    return this.#domain.signHead(checkpoint, { isPostQuantum })
   }
 
   /** The host says that the record is durable up to this size. @throws HsmError ARGUMENT_INVALID */
@@ -233,7 +239,7 @@ export class ModuleRecord implements LeafSink {
   }
 
   #resumeHead(note: string, frontier: Uint8Array): void {
-    const checkpoint = verifyCheckpoint(note, { ed25519: this.#domain.identityPublicKey })
+    const checkpoint = verifyCheckpoint(note, this.#domain.logKeys)
     if (checkpoint.origin !== this.#domain.origin) throw invalid('a head of another record')
     const hashes = Array.from({ length: Math.ceil(frontier.length / hashBytes) }, (_, index) =>
       frontier.subarray(index * hashBytes, (index + 1) * hashBytes),

@@ -36,6 +36,7 @@ const vector = JSON.parse(readFileSync(file, 'utf8')) as {
   readonly domainId: string
   readonly moduleId: string
   readonly identityKey: string
+  readonly mlDsaKey: string
   readonly leaves: readonly LeafVector[]
   readonly group: string
   readonly root: string
@@ -46,6 +47,15 @@ const sha256 = (...pieces: readonly Uint8Array[]) =>
   createHash('sha256').update(Buffer.concat(pieces)).digest()
 const claim = { identity: '', requestId: '', protocol: '', address: '' }
 const noEntry = { outcome: 'OK', key: '', version: 0, ...claim }
+/** c2sp.org/signed-note: 0x01 is Ed25519; 0xff and a longer mark is what has no number there. */
+const keys = [
+  [Buffer.from([0x01]), 'ed25519', hex(vector.identityKey)],
+  [
+    Buffer.from('ff6b6579686f6c642e6d6c2d6473612d36352e7631', 'hex'),
+    'ml-dsa-65',
+    hex(vector.mlDsaKey),
+  ],
+] as const
 const texts = ['command', 'outcome', 'key', 'identity', 'requestId', 'protocol', 'address']
 
 suite('docs/formats/record.json by the text alone', () => {
@@ -91,15 +101,21 @@ suite('docs/formats/record.json by the text alone', () => {
     const origin = `keyhold/${vector.domainId}/${vector.moduleId}`
     const text = `${origin}\n2\n${hex(vector.root).toString('base64')}\n`
     assert.equal(vector.head.slice(0, end), text)
-    const line = vector.head.slice(end + 1)
-    assert(line.startsWith(`\u2014 ${origin} `))
-    const signed = Buffer.from(line.trimEnd().split(' ').at(-1) ?? '', 'base64')
-    const [keyId, signature] = [signed.subarray(0, 4), signed.subarray(4)]
-    // c2sp.org/signed-note: 0x01 is Ed25519.
-    const named = sha256(Buffer.from(`${origin}\n\x01`), hex(vector.identityKey))
-    assert.deepEqual(keyId, named.subarray(0, 4))
-    const key = { kty: 'OKP', crv: 'Ed25519', x: hex(vector.identityKey).toString('base64url') }
-    assert(verify(null, Buffer.from(text), createPublicKey({ key, format: 'jwk' }), signature))
+    const lines = vector.head
+      .slice(end + 1)
+      .trimEnd()
+      .split('\n')
+    assert.equal(lines.length, 2)
+    for (const [index, [mark, asymmetricKeyType, publicKey]] of keys.entries()) {
+      const [dash, name, encoded = ''] = lines[index]?.split(' ') ?? []
+      assert.deepEqual([dash, name], ['\u2014', origin])
+      const signed = Buffer.from(encoded, 'base64')
+      const [keyId, signature] = [signed.subarray(0, 4), signed.subarray(4)]
+      const named = sha256(Buffer.from(`${origin}\n`), mark, publicKey)
+      assert.deepEqual(keyId, named.subarray(0, 4))
+      const key = createPublicKey({ key: publicKey, format: 'raw-public', asymmetricKeyType })
+      assert(verify(null, Buffer.from(text), key, signature))
+    }
   })
 })
 
@@ -112,7 +128,9 @@ test('docs/formats/record.json is what the code reads', () => {
     tree.append(leafHash(bytes))
   }
   assert.equal(tree.root().toString('hex'), vector.root)
-  assert.equal(verifyCheckpoint(vector.head, { ed25519: hex(vector.identityKey) }).size, 2)
+  const head = { ed25519: hex(vector.identityKey), mlDsa65: hex(vector.mlDsaKey) }
+  assert.equal(verifyCheckpoint(vector.head, head).size, 2)
+  assert(verifyCheckpoint(vector.head, head).isPostQuantum)
 })
 
 test('the code goes on from the vector, and its groups and heads are those of the text', () => {
