@@ -20,9 +20,10 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   'src/kms': ['src/host/', 'src/hsm/contract/', 'src/storage/', 'src/encodings/'],
   'src/protocols/rest': ['src/kms/', 'src/encodings/', 'src/hsm/contract/', 'src/tlog/'],
   'src/server': ['src/'],
+  'src/witness': ['src/tlog/', 'src/hsm/contract/'],
   'src/client': [],
   'src/cli': [
-    ...['src/client/', 'src/hsm/contract/', 'src/tlog/'],
+    ...['src/client/', 'src/hsm/contract/', 'src/tlog/', 'src/witness/'],
     ...['src/host/scratch-module.ts', 'src/kms/keys/template.ts'],
     // What the module checks of a passkey is checked before it is written down.
     ...['src/hsm/passkey.ts', 'src/hsm/people.ts'],

@@ -57,6 +57,9 @@ const byCode: Readonly<Record<string, keyof typeof exitCodes>> = {
   TRANSCRIPT_INVALID: 'notValid',
   TRANSPORT_KEY_INVALID: 'notValid',
   USAGE: 'usage',
+  WITNESS_EXISTS: 'cannotCreate',
+  WITNESS_MISSING: 'noInput',
+  WITNESS_UNSAFE: 'accessDenied',
 }
 
 /** What to do next, where there is something to say. */
@@ -88,6 +91,8 @@ const advice: Readonly<Record<string, string>> = {
     'seal nothing: somebody stands between you and the module, or it was started anew just now',
   TOKEN_INVALID: 'the token has ended or was revoked; ask an administrator for another one',
   USAGE: 'add --help to see how the command is used',
+  WITNESS_DAMAGED: 'make a new witness: this one could sign a second history',
+  WITNESS_MISSING: 'make its keys: keyhold witness init --name NAME',
 }
 
 export function exitCodeFor(code: string): ExitCode {

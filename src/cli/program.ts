@@ -89,6 +89,10 @@ export const groups: readonly Group[] = [
       (await import('./commands/certificate.ts')).addCertificateCommands(program),
   },
   {
+    names: ['witness'],
+    add: async (program) => (await import('./commands/witness.ts')).addWitnessCommands(program),
+  },
+  {
     names: ['bench'],
     add: async (program) => (await import('./commands/bench.ts')).addBenchCommand(program),
   },

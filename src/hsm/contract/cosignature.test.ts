@@ -7,9 +7,9 @@ import assert from 'node:assert/strict'
 import { generateKeyPairSync, verify } from 'node:crypto'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
-import { flipBit } from '../../tests/hsm/flip-bit.ts'
-import { encodeNote, type NoteKey, parseNote } from '../hsm/contract/signed-note.ts'
+import { flipBit } from '../../../tests/hsm/flip-bit.ts'
 import { cosign, cosignedAt, encodeVerifierKey, parseVerifierKey } from './cosignature.ts'
+import { encodeNote, type NoteKey, parseNote } from './signed-note.ts'
 
 const peter = 'PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW'
 const refused = { code: 'RECORD_INVALID' }

@@ -4,8 +4,8 @@
  */
 
 import { type KeyObject, sign } from 'node:crypto'
-import { parseCheckpointText } from '../hsm/contract/checkpoint.ts'
-import { HsmError } from '../hsm/contract/errors.ts'
+import { parseCheckpointText } from './checkpoint.ts'
+import { HsmError } from './errors.ts'
 import {
   assertSignature,
   type Note,
@@ -15,9 +15,11 @@ import {
   noteKeyId,
   noteKeyTypes,
   signaturesBy,
-} from '../hsm/contract/signed-note.ts'
+} from './signed-note.ts'
 
 const timestampBytes = 8
+/** By ML-DSA-44, with its time. */
+export const cosignatureBytesMax = timestampBytes + 2_420
 const nameBytesMax = 255
 
 /**
@@ -89,6 +91,13 @@ export function parseVerifierKey(text: string): NoteKey {
     if (encodeVerifierKey(key) === text) return key
   }
   throw invalid('not a verifier key (name+id+key)')
+}
+
+/** As parseVerifierKey, of a witness. @throws HsmError RECORD_INVALID */
+export function parseWitnessKey(text: string): NoteKey {
+  const key = parseVerifierKey(text)
+  if (!key.type.endsWith('-cosignature')) throw invalid(`${key.name} is not the key of a witness`)
+  return key
 }
 
 function behindLength(text: string): Buffer {
