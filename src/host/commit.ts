@@ -19,6 +19,7 @@
 import assert from 'node:assert/strict'
 import { type AppendFile, frameRecords } from './append-file.ts'
 import { HostError } from './errors.ts'
+import type { HostMeter } from './options.ts'
 
 /** What one frame from the module asks to be kept, and who waits for it. */
 export interface Entry {
@@ -43,6 +44,7 @@ export interface CommitOptions {
   readonly committed: (recordSize: number) => void
   readonly failed: (error: HostError) => void
   readonly recovered: () => void
+  readonly meter?: HostMeter | undefined
   /** First delay before trying again; doubles up to retryDelayMsMax. */
   readonly retryDelayMs?: number
 }
@@ -76,6 +78,7 @@ export class Commit {
   #stopped = false
   #appended: (() => void) | undefined
   #idle: ((error?: HostError) => void)[] = []
+  #durableAt = 0
 
   constructor(options: CommitOptions) {
     this.#options = options
@@ -84,6 +87,11 @@ export class Commit {
   /** Why nothing can be made durable at present; undefined when it can. */
   get failure(): HostError | undefined {
     return this.#failure
+  }
+
+  /** When something was made durable last, in milliseconds since 1970; 0 if nothing was yet. */
+  get durableAt(): number {
+    return this.#durableAt
   }
 
   add(entry: Entry): void {
@@ -136,6 +144,7 @@ export class Commit {
       return
     }
     this.#appending = true
+    const startMs = performance.now()
     step.file.append(step.records, (error) => {
       this.#appending = false
       if (this.#stopped) {
@@ -144,12 +153,14 @@ export class Commit {
       }
       if (error) return this.#fail(batch, index, error)
       if (this.#failure) this.#recover()
+      this.#options.meter?.wrote(performance.now() - startMs)
       if (step.releases.length > 0) this.#release(step.releases)
       this.#write(batch, index + 1)
     })
   }
 
   #release(entries: readonly Entry[]): void {
+    this.#durableAt = Date.now()
     for (const entry of entries) entry.settle(undefined)
     this.#options.committed(entries.at(-1)?.recordSize ?? 0)
   }

@@ -20,6 +20,7 @@ import type { HsmErrorCode } from '../hsm/contract/errors.ts'
 import { encodeFrame, type Frame, FrameReader } from '../hsm/contract/frame.ts'
 import { requestsInFlightMax } from '../hsm/contract/limits.ts'
 import { HostError } from './errors.ts'
+import type { HostMeter } from './options.ts'
 
 /** An answer as it arrived, to be settled once what it wants kept is durable. */
 export interface Arrived {
@@ -39,12 +40,14 @@ export interface DoorClientOptions {
   readonly zeroised: (certificate: Uint8Array) => void
   /** The module said what it must not: nothing of it can be trusted any more. */
   readonly broken: (reason: unknown) => void
+  readonly meter?: HostMeter | undefined
 }
 
 interface Pending {
-  readonly command: CommandName | undefined
-  readonly count: number
+  readonly calls: readonly Call[]
   readonly bytes: number
+  /** Of performance.now(). */
+  readonly sentMs: number
   readonly resolve: (outcomes: Outcome[]) => void
   readonly reject: (error: unknown) => void
 }
@@ -83,6 +86,12 @@ export class DoorClient {
     return this.#pending.size
   }
 
+  /** When the request was sent that has waited longest, by performance.now(). */
+  get oldestSentMs(): number | undefined {
+    for (const { sentMs } of this.#pending.values()) return sentMs
+    return undefined
+  }
+
   /**
    * One frame.
    * @throws HsmError FRAME_INVALID, at once, when the calls are too much for one frame
@@ -99,14 +108,8 @@ export class DoorClient {
     this.#queue(frame)
     this.#bytesInFlight += frame.length
     return new Promise((resolve, reject) => {
-      const command = calls[0]?.command
-      this.#pending.set(id, {
-        command,
-        count: calls.length,
-        bytes: frame.length,
-        resolve,
-        reject,
-      })
+      const sentMs = performance.now()
+      this.#pending.set(id, { calls, bytes: frame.length, sentMs, resolve, reject })
     })
   }
 
@@ -119,7 +122,10 @@ export class DoorClient {
   /** The process is gone: what was not answered will not be. */
   end(error: HostError): void {
     this.#ended ??= error
-    for (const pending of this.#pending.values()) pending.reject(this.#ended)
+    for (const pending of this.#pending.values()) {
+      this.#options.meter?.failed(pending.calls, this.#ended.code)
+      pending.reject(this.#ended)
+    }
     this.#pending.clear()
     this.#outgoing = []
   }
@@ -171,7 +177,7 @@ export class DoorClient {
       }
       pending = this.#takePending(id)
       if (error === undefined) this.#answer(pending, frame)
-      else pending.resolve(Array(pending.count).fill({ error: refusalOf(error) }))
+      else this.#refuse(pending, refusalOf(error))
     } catch (error) {
       this.#break(error)
       pending?.reject(this.#ended ?? error)
@@ -188,6 +194,11 @@ export class DoorClient {
     this.#options.zeroised(certificate)
   }
 
+  #refuse({ calls, resolve }: Pending, error: ReturnType<typeof refusalOf>): void {
+    this.#options.meter?.failed(calls, error.code)
+    resolve(Array(calls.length).fill({ error }))
+  }
+
   #takePending(id: unknown): Pending {
     const pending = typeof id === 'number' ? this.#pending.get(id) : undefined
     assert(typeof id === 'number' && pending, `an answer to no request: ${id}`)
@@ -198,16 +209,17 @@ export class DoorClient {
 
   #answer(pending: Pending, { header, body }: Frame): void {
     const { leaves, changes, items } = header
-    assert(Array.isArray(items) && items.length === pending.count)
+    assert(Array.isArray(items) && items.length === pending.calls.length)
     const cut = new Cutter(body)
     const group = cut.next(leaves)
     const changesBytes = cut.next(changes)
     const outcomes = items.map((item: AnswerItem) => outcomeOf(item, cut))
     assert(cut.isAtEnd)
+    this.#options.meter?.answered(pending.calls, outcomes, performance.now() - pending.sentMs)
     this.#options.arrived({
       group,
       changes: changesBytes.length === 0 ? none : cutChanges(changesBytes),
-      command: pending.command,
+      command: pending.calls[0]?.command,
       outcomes,
       settle: (error) => (error ? pending.reject(error) : pending.resolve(outcomes)),
     })

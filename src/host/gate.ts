@@ -44,6 +44,11 @@ export class Gate {
     return this.#reason
   }
 
+  /** Calls that wait for the module to be started. */
+  get waiting(): number {
+    return this.#waiting.size
+  }
+
   /** @throws HostError */
   call(claim: Claim, calls: readonly Call[]): Promise<Outcome[]> {
     const door = this.#door

@@ -14,10 +14,11 @@ import { explained, type HostError, messageOf, noSecret, notLocked } from './err
 import { EventFile } from './events.ts'
 import { HostFreshness } from './freshness.ts'
 import { Gate } from './gate.ts'
+import { measuresOf } from './measures.ts'
 import { ModuleFiles } from './module-files.ts'
 import type { ModuleEnd, StartModule } from './module-process.ts'
 import { newDomain, openDomain, type Place, secretFor } from './open-domain.ts'
-import type { EpochRequest, HostOptions, HostStatus } from './options.ts'
+import type { EpochRequest, HostMeasures, HostOptions, HostStatus } from './options.ts'
 import type { RecordFiles } from './record-files.ts'
 import { RestartLimit } from './restart-limit.ts'
 import { Seals } from './seals.ts'
@@ -103,6 +104,7 @@ export class Host implements AsyncDisposable {
       folder: folder.path,
       founded: folder.domain !== undefined,
       calls: options.disk,
+      meter: options.meter,
       committed: (recordSize) => host.#committed(recordSize),
       failed: (error) => host.#storageFailed(error),
       recovered: () => host.#storageRecovered(),
@@ -157,6 +159,10 @@ export class Host implements AsyncDisposable {
       recordSize: this.#recordSize,
       inFlight: this.#session?.door.inFlight ?? 0,
     }
+  }
+
+  measures(): HostMeasures {
+    return measuresOf(this.#files, this.#gate, this.#session?.door, this.#recordSize)
   }
 
   /**
@@ -291,7 +297,8 @@ export class Host implements AsyncDisposable {
       started.kill()
       throw this.#gate.unavailable()
     }
-    const session: Session = new Session(this.#files, started, () => this.#leave(session))
+    const { meter } = this.#options
+    const session: Session = new Session(this.#files, started, () => this.#leave(session), meter)
     this.#session = session
     void session.ended.then((end) => this.#ended(session, end))
     this.events.add('module started', { pid: session.process.pid })

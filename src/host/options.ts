@@ -2,7 +2,7 @@
  * What a host is told when it is opened, and what it says of itself.
  */
 
-import type { Commands } from '../hsm/contract/commands.ts'
+import type { Call, Commands, Outcome } from '../hsm/contract/commands.ts'
 import type { SealKind } from '../hsm/contract/domain-commands.ts'
 import type { SecurityLevel } from '../hsm/contract/domain-state.ts'
 import type { ReleaseOptions } from '../launcher/release.ts'
@@ -36,6 +36,20 @@ export interface EpochRequest {
   readonly approvals?: Uint8Array | undefined
 }
 
+/** Told of what goes on, for metrics. It is on the hot path: it neither throws nor waits. */
+export interface HostMeter {
+  /** What the module said, so many milliseconds after the frame was queued; it is not durable yet. */
+  readonly answered: (
+    calls: readonly Call[],
+    outcomes: readonly Outcome[],
+    durationMs: number,
+  ) => void
+  /** It refused the frame as a whole, or ended before it answered. */
+  readonly failed: (calls: readonly Call[], code: string) => void
+  /** A write of record or sealed state took so long, the sync with it. */
+  readonly wrote: (durationMs: number) => void
+}
+
 export interface HostOptions {
   readonly folder: string
   /** Must be what the domain was founded as. */
@@ -55,6 +69,7 @@ export interface HostOptions {
   /** Founds a domain when the folder is new; without it a new folder is FOLDER_EMPTY. */
   readonly foundIfEmpty?: boolean
   readonly log: (entry: HostLogEntry) => void
+  readonly meter?: HostMeter | undefined
   /** How a module is started: by the launcher from security level 3; without, by the host itself. */
   readonly startModule?: StartModule | undefined
   /** The machine's TPM, for freshness: a domain that is founded by a TPM seal pins its counter. */
@@ -76,6 +91,22 @@ export type HostState =
   | 'storage-failed'
   | 'unavailable'
   | 'closed'
+
+/** Numbers for metrics, each as it is now. Times are milliseconds since 1970, 0 for never. */
+export interface HostMeasures {
+  /** Leaves that have arrived from the module and are not durable. */
+  readonly leavesUnstored: number
+  readonly durableAt: number
+  /** Leaves behind the last signed head, and when that head arrived. */
+  readonly leavesUnsigned: number
+  readonly headAt: number
+  readonly recordBytes: number
+  readonly sealedStateBytes: number
+  /** Frames that the module has not answered, and calls that wait until it is started. */
+  readonly queued: number
+  /** How long the oldest frame has waited, in milliseconds. */
+  readonly oldestMs: number
+}
 
 export interface HostStatus {
   readonly state: HostState

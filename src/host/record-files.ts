@@ -84,6 +84,7 @@ export class RecordFiles {
   readonly #headReader: SparseReader
   readonly #tree: MerkleTree
   #lastHead: StoredHead | undefined
+  #headAt = 0
   /** Where `groups` will end once everything that arrived is durable. */
   #end: number
 
@@ -130,6 +131,16 @@ export class RecordFiles {
     return this.#tree.size
   }
 
+  /** Leaves that the last head covers. */
+  get signedSize(): number {
+    return this.#lastHead?.size ?? 0
+  }
+
+  /** When the last head arrived, in milliseconds since 1970; 0 if none has since it was opened. */
+  get headAt(): number {
+    return this.#headAt
+  }
+
   /** Takes note of a group on its way to `groups`, in the order of arrival. @throws HsmError RECORD_INVALID */
   arrived(group: Uint8Array): void {
     appendGroup(this.#tree, group)
@@ -150,6 +161,7 @@ export class RecordFiles {
     assert.equal(size, this.#tree.size, 'a head of other leaves than arrived')
     const frontier = Buffer.concat(this.#tree.frontier)
     this.#lastHead = { note, size, frontier, offset: this.#end }
+    this.#headAt = Date.now()
     return encodeHead(this.#lastHead)
   }
 

@@ -8,6 +8,7 @@ import { HostError } from './errors.ts'
 import { collectHostEntropy, giveHostEntropy } from './host-entropy.ts'
 import type { ModuleFiles } from './module-files.ts'
 import type { ModuleEnd, ModuleLink } from './module-process.ts'
+import type { HostMeter } from './options.ts'
 import { prepareModule, type ReadyModule } from './start-up.ts'
 import type { Zeroisation } from './zeroise.ts'
 
@@ -33,7 +34,7 @@ export class Session {
   #broken = ''
 
   /** `leaving` is called before the first request is refused because of the end. */
-  constructor(files: ModuleFiles, process: ModuleLink, leaving: () => void) {
+  constructor(files: ModuleFiles, process: ModuleLink, leaving: () => void, meter?: HostMeter) {
     this.#leaving = leaving
     this.process = process
     this.door = new DoorClient(this.process.door, {
@@ -44,6 +45,7 @@ export class Session {
         this.process.kill()
       },
       broken: (reason) => this.#break(reason),
+      meter,
     })
     this.ended = this.process.ended.then((end) => {
       this.#leave()

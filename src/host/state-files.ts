@@ -12,7 +12,7 @@
  */
 
 import assert from 'node:assert/strict'
-import { rm } from 'node:fs/promises'
+import { rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { type SealKind, sealKinds } from '../hsm/contract/domain-commands.ts'
 import { AppendFile, cutRecords, type DiskCalls, frameRecords } from './append-file.ts'
@@ -37,6 +37,7 @@ export class StateFiles {
   readonly #changes: Map<number, AppendFile>
   /** Changes since the newest complete snapshot. */
   #changesCount = 0
+  #snapshotBytes = 0
 
   private constructor(
     folder: string,
@@ -74,6 +75,7 @@ export class StateFiles {
     }
     const files = new StateFiles(folder, options, generation, new Map())
     const found = generationsOf(names, 'changes').filter((other) => other > generation)
+    files.#snapshotBytes = (await stat(snapshotFile(folder, generation))).size
     for (const next of [generation, ...found]) await files.#openChanges(next)
     await files.#removeOlder()
     return files
@@ -96,10 +98,22 @@ export class StateFiles {
     this.#changesCount += 1
   }
 
+  /** Of the newest complete snapshot and the changes behind it. */
+  get bytes(): number {
+    return this.#snapshotBytes + this.#changesBytes
+  }
+
   get snapshotDue(): boolean {
+    return (
+      this.#changesCount >= changesPerSnapshotMax ||
+      this.#changesBytes >= changesBytesPerSnapshotMax
+    )
+  }
+
+  get #changesBytes(): number {
     let bytes = 0
     for (const file of this.#changes.values()) bytes += file.length
-    return this.#changesCount >= changesPerSnapshotMax || bytes >= changesBytesPerSnapshotMax
+    return bytes
   }
 
   /** Makes the file for the changes of the next generation, before the module is asked for it. */
@@ -112,7 +126,9 @@ export class StateFiles {
   /** Keeps a complete snapshot; older generations go once it is durable. */
   async keepSnapshot(generation: number, pieces: readonly Uint8Array[]): Promise<void> {
     assert(generation > this.#generation && this.#changes.has(generation))
-    await writeDurably(snapshotFile(this.#folder, generation), [frameRecords(pieces)])
+    const snapshot = frameRecords(pieces)
+    await writeDurably(snapshotFile(this.#folder, generation), [snapshot])
+    this.#snapshotBytes = snapshot.length
     this.#generation = generation
     this.#changesCount = 0
     await this.#removeOlder()

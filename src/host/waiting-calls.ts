@@ -22,6 +22,10 @@ export class WaitingCalls {
   #waiting: WaitingCall[] = []
   #timer: NodeJS.Timeout | undefined
 
+  get size(): number {
+    return this.#waiting.length
+  }
+
   /** Settles as the call does once it is sent. @throws HostError OVERLOADED, MODULE_UNAVAILABLE */
   add(claim: Claim, calls: readonly Call[]): Promise<Outcome[]> {
     if (this.#waiting.length >= requestsInFlightMax) {
