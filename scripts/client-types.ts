@@ -33,7 +33,9 @@ if (import.meta.main) {
 export function generate(openapi: string): { readonly types: string; readonly api: string } {
   const document = object(JSON.parse(openapi))
   const named = object(object(document.components).schemas)
-  const calls = operationsOf(document).sort((a, b) => (a.name < b.name ? -1 : 1))
+  const calls = operationsOf(document)
+    .filter(answersJson)
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
   const api = Object.fromEntries(calls.map((call) => [call.name, routeOf(call, named)]))
   const lines = [
     '/** The calls of the REST API and their shapes. Made by scripts/client-types.ts; not to be edited. */',
@@ -131,11 +133,21 @@ function bodyType(operation: Json): string[] {
   return [`readonly body${required === false ? '?' : ''}: ${typeOf(schema)}`]
 }
 
+/** What answers as text is for programs of its own. */
+function answersJson({ operation }: Call): boolean {
+  const content = answerContent(operation)
+  return content === undefined || 'application/json' in object(content)
+}
+
 /** Of the one success that an operation has. */
-function answerSchema(operation: Json): unknown {
+function answerContent(operation: Json): unknown {
   const [status] = Object.keys(object(operation.responses)).filter((code) => /^2/.test(code))
   assert(status)
-  const { content } = object(object(operation.responses)[status])
+  return object(object(operation.responses)[status]).content
+}
+
+function answerSchema(operation: Json): unknown {
+  const content = answerContent(operation)
   return content === undefined ? undefined : object(object(content)['application/json']).schema
 }
 

@@ -36,7 +36,7 @@ const mayImportPackage: Readonly<Record<string, readonly string[]>> = {
   'src/kms': ['zod', 'kysely'],
   'src/encodings': ['@peculiar/x509', 'asn1js', 'reflect-metadata'],
   'src/protocols/rest': ['fastify', 'zod'],
-  'src/server': ['fastify', 'zod'],
+  'src/server': ['fastify', 'zod', 'prom-client'],
   'src/cli': ['commander', '@clack/prompts', 'zod', 'qrcode-generator'],
 }
 

@@ -724,7 +724,13 @@ export type Problem = {
   readonly requestId: string
 }
 
-export type Role = 'administrator' | 'security-officer' | 'operator' | 'auditor' | 'application'
+export type Role =
+  | 'administrator'
+  | 'security-officer'
+  | 'operator'
+  | 'auditor'
+  | 'monitor'
+  | 'application'
 
 export type RoleAssignment = {
   readonly namespace: string

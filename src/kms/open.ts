@@ -27,7 +27,7 @@ export interface KmsOptions {
   readonly log: (entry: LogEntry) => void
 }
 
-const databaseFile = 'keyhold.db'
+export const databaseFile = 'keyhold.db'
 /** Empty; it says that there was a database, so that a lost one is not taken for a new folder. */
 const markFile = 'keyhold.db.made'
 

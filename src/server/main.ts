@@ -35,6 +35,8 @@ import {
 } from './configuration.ts'
 import { lockedRoom } from './locked.ts'
 import { createLog, type Log } from './log.ts'
+import { Meters } from './metrics/meters.ts'
+import { Metrics } from './metrics/metrics.ts'
 import { sealSecret } from './seal-secret.ts'
 import { tamperedRoom } from './tampered.ts'
 import { type ServerCertificate, serverCertificate } from './tls.ts'
@@ -50,6 +52,7 @@ async function serve(configuration: Configuration, log: Log): Promise<void> {
   const { folder, development, launched, tpm } = configuration
   const stop = stopAsked(log)
   if (development) warnOfDevelopment(log)
+  using meters = new Meters()
   const secret = sealSecret(configuration, terminal())
   await using host = await openHost({
     folder,
@@ -63,6 +66,7 @@ async function serve(configuration: Configuration, log: Log): Promise<void> {
     // Of a launched server, whose user has to be let to it, only when it is named.
     counter: launched && tpm === undefined ? undefined : { tcti: tpm },
     release,
+    meter: meters.host,
     log,
   })
   await using _watch = development ? undefined : await watchHost(configuration, host, log)
@@ -76,7 +80,7 @@ async function serve(configuration: Configuration, log: Log): Promise<void> {
     }
     const lockedAgain = host.whenLocked().then(() => 'locked' as const)
     const until = Promise.race([stopped, lockedAgain])
-    const end = await operate(host, configuration, { until, log })
+    const end = await operate(host, configuration, { until, meters, log })
     if (end === 'stopped') return
     log({ level: 'warn', message: 'the module is locked again' })
   }
@@ -93,7 +97,11 @@ async function moduleState(host: Host): Promise<'locked' | 'tampered' | 'operati
 async function operate<T>(
   host: Host,
   configuration: Configuration,
-  { until, log }: { readonly until: Promise<T>; readonly log: Log },
+  {
+    until,
+    meters,
+    log,
+  }: { readonly until: Promise<T>; readonly meters: Meters; readonly log: Log },
 ): Promise<T> {
   const { folder, address, port, development } = configuration
   const version = packageVersion()
@@ -104,6 +112,7 @@ async function operate<T>(
     roles: development ? roles : ['administrator'],
   })
   const tls = await serverCertificate(folder, kms, address)
+  const metrics = new Metrics({ folder, host, kms, meters, version, tls })
   await using rest = await listenRest(
     {
       host: address,
@@ -117,11 +126,12 @@ async function operate<T>(
         leaves: (from, limit) => host.record.readLeaves(from, limit),
       },
       readiness: () => readiness(host, kms),
+      metrics,
       log,
     },
     kms,
   )
-  using _renewal = renewCertificate(configuration, kms, rest, tls, log)
+  using _renewal = renewCertificate(configuration, kms, tls, { rest, metrics, log })
   await announce(configuration, rest, tls, first?.token.token, log)
   return await until
 }
@@ -207,9 +217,8 @@ async function readiness(host: Host, kms: Kms): Promise<Readiness> {
 function renewCertificate(
   { folder, address }: Configuration,
   kms: Kms,
-  rest: RestListener,
   first: ServerCertificate,
-  log: Log,
+  { rest, metrics, log }: { rest: RestListener; metrics: Metrics; log: Log },
 ): Disposable {
   let current = first
   const renew = async () => {
@@ -221,6 +230,7 @@ function renewCertificate(
     }
     current = next
     rest.useCertificate(next)
+    metrics.useCertificate(next)
     log({ level: 'info', message: 'the TLS certificate was renewed' })
   }
   const timer = setInterval(() => {

@@ -62,3 +62,11 @@ export async function pageOfIntents(
     .limit(limit)
     .execute()
 }
+
+export async function countIntents(query: Query): Promise<number> {
+  const { count } = await query
+    .selectFrom('intents')
+    .select(({ fn }) => fn.countAll<number>().as('count'))
+    .executeTakeFirstOrThrow()
+  return count
+}

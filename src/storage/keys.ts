@@ -165,3 +165,13 @@ export async function endKeys(
       .execute()
   }
 }
+
+export async function countKeysDue(query: Query, now: number): Promise<number> {
+  const { count } = await query
+    .selectFrom('keys')
+    .select(({ fn }) => fn.countAll<number>().as('count'))
+    .where('destructionDue', 'is not', null)
+    .where('destructionDue', '<=', now)
+    .executeTakeFirstOrThrow()
+  return count
+}

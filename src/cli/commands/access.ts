@@ -6,7 +6,7 @@ import { findIdentity } from '../find-identity.ts'
 import { table, time } from '../output.ts'
 import { action } from '../session.ts'
 
-const roleHelp = 'administrator, security-officer, operator, auditor, application'
+const roleHelp = 'administrator, security-officer, operator, auditor, monitor, application'
 const operationHelp =
   'sign, verify, encrypt, decrypt, mac, verifyMac, wrap, unwrap, derive, agree, encapsulate, decapsulate'
 

@@ -46,6 +46,7 @@ export const permissions = [
   'domain:zeroise',
   'approvals:request',
   'status:read',
+  'metrics:read',
 ] as const
 
 export type Permission = (typeof permissions)[number]
@@ -55,6 +56,7 @@ export const roles = [
   'security-officer',
   'operator',
   'auditor',
+  'monitor',
   'application',
 ] as const
 
@@ -114,6 +116,7 @@ export const permissionsByRole = {
     'random:generate',
     'domain:read',
     'status:read',
+    'metrics:read',
   ],
   auditor: [
     'namespaces:read',
@@ -127,7 +130,9 @@ export const permissionsByRole = {
     'attestation:read',
     'domain:read',
     'status:read',
+    'metrics:read',
   ],
+  monitor: ['metrics:read'],
   application: ['keys:read-granted', 'random:generate'],
 } as const satisfies Record<Role, readonly Permission[]>
 

@@ -24,6 +24,7 @@ import { bytes, queryInteger } from './schemas.ts'
 
 let ran = 0
 const logged: LogEntry[] = []
+const outcomes: string[] = []
 const gate = Promise.withResolvers<void>()
 
 const table: readonly Route[] = [
@@ -108,6 +109,10 @@ before(async () => {
         leaves: () => Promise.reject(new Error('not asked')),
       },
       readiness: () => Promise.reject(new Error('not asked')),
+      metrics: {
+        answered: (route, outcome) => outcomes.push(`${route} ${outcome}`),
+        read: () => Promise.reject(new Error('not asked')),
+      },
       log: (entry) => logged.push(entry),
     },
     {} as Kms,
@@ -333,4 +338,21 @@ suite('failures', () => {
       Array.from({ length: 20 }, (_, id) => `r${id}`),
     )
   })
+})
+
+test('every answer is told, by its route and its outcome', async () => {
+  outcomes.length = 0
+  const echo = send('POST /v1/things/a/echo', '{"data":"AAAA"}', json)
+  assert.equal((await echo).status, 200)
+  await send('POST /v1/things/a/echo', '{"data":1}', json)
+  await send('GET /v1/absent')
+  await send('GET /%zz')
+  await exchange(place, 'no HTTP at all\r\n\r\n')
+  assert.deepEqual(outcomes, [
+    'echo ok',
+    'echo REQUEST_INVALID',
+    ' ROUTE_NOT_FOUND',
+    ' REQUEST_INVALID',
+    ' REQUEST_INVALID',
+  ])
 })

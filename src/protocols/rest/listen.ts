@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { SecureContextOptions } from 'node:tls'
+import { promisify } from 'node:util'
 import Fastify, { type FastifyReply } from 'fastify'
 import type { Kms } from '../../kms/kms.ts'
 import { problemOf, RestError, refusalOf } from './errors.ts'
@@ -14,7 +15,7 @@ import { FailedLogins } from './failed-logins.ts'
 import { InFlight } from './in-flight.ts'
 import * as limits from './limits.ts'
 import { openApiDocument } from './openapi.ts'
-import type { RestOptions } from './options.ts'
+import type { RestMetrics, RestOptions } from './options.ts'
 import { type App, fromFastify, registerRoutes } from './register.ts'
 import type { Route } from './route.ts'
 import { routes } from './routes.ts'
@@ -49,7 +50,15 @@ export async function listenRest(
     inFlight,
     failedLogins: new FailedLogins(monotonic),
     log: options.log,
-    rest: { ...options, openApi: openApiDocument(table, options.version) },
+    rest: {
+      ...options,
+      openApi: openApiDocument(table, options.version),
+      load: async () => ({
+        connections: await promisify(app.server.getConnections).call(app.server),
+        connectionsMax: limits.connectionsMax,
+        requestsInFlight: inFlight.size,
+      }),
+    },
   })
   app.server.maxConnections = limits.connectionsMax
   await app.listen({ host: options.host, port: options.port })
@@ -83,7 +92,7 @@ function secureContext({ key, certificate }: RestOptions['tls']): SecureContextO
   return { key, cert: certificate, minVersion: 'TLSv1.3' }
 }
 
-function createApp({ tls }: RestOptions): App {
+function createApp({ tls, metrics }: RestOptions): App {
   return Fastify({
     https: {
       ...secureContext(tls),
@@ -105,7 +114,7 @@ function createApp({ tls }: RestOptions): App {
       maxParamLength: limits.pathPartCharactersMax,
       querystringParser: () => ({}),
     },
-    clientErrorHandler: (error, socket) => refuseConnection(error, socket),
+    clientErrorHandler: (error, socket) => refuseConnection(error, socket, metrics),
     frameworkErrors: (error, request, reply: FastifyReply) => {
       const refusal = refusalOf(fromFastify(error))
       const problem = problemOf(refusal, request.id)
@@ -113,6 +122,7 @@ function createApp({ tls }: RestOptions): App {
         .code(refusal.status)
         .headers({ 'x-request-id': request.id, 'content-type': 'application/problem+json' })
         .send(JSON.stringify(problem))
+      metrics.answered('', refusal.code, 0)
     },
   })
 }
@@ -141,7 +151,11 @@ const lingerMs = 1_000
  * What is not HTTP gets one answer and no further word. What never became TLS gets none: it could not be
  * sent, and waiting for that would keep the connection.
  */
-function refuseConnection(error: Error & { code?: string }, socket: Socket): void {
+function refuseConnection(
+  error: Error & { code?: string },
+  socket: Socket,
+  metrics: RestMetrics,
+): void {
   const isHttp = /^(HPE_|ERR_HTTP_)/.test(error.code ?? '')
   if (!socket.writable || !isHttp) {
     socket.destroy()
@@ -150,6 +164,7 @@ function refuseConnection(error: Error & { code?: string }, socket: Socket): voi
   setTimeout(() => socket.destroy(), lingerMs).unref()
   const code = codesOfNode.get(error.code ?? '') ?? 'REQUEST_INVALID'
   const refusal = refusalOf(new RestError(code, 'this is not a request that can be read'))
+  metrics.answered('', code, 0)
   const body = JSON.stringify(problemOf(refusal, ''))
   socket.end(
     `HTTP/1.1 ${refusal.status} Refused\r\nConnection: close\r\n` +

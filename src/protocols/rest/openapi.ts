@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict'
 import { z } from 'zod'
 import { problemSchema } from './errors.ts'
-import type { Route } from './route.ts'
+import { asText, type Route } from './route.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -74,11 +74,17 @@ function describeRoute(route: Route, describe: Describe, problem: Json): Json {
           : {
               description: 'Done',
               ...(route.etag ? { headers: { ETag: { schema: { type: 'string' } } } } : {}),
-              content: { 'application/json': { schema: describe(result) } },
+              content: contentOf(result, describe),
             },
       default: { $ref: '#/components/responses/Problem' },
     },
   }
+}
+
+function contentOf(result: z.ZodType, describe: Describe): Json {
+  if (result !== asText) return { 'application/json': { schema: describe(result) } }
+  const text = { schema: { type: 'string' } }
+  return { 'text/plain': text, 'application/openmetrics-text': text }
 }
 
 function parametersOf(route: Route, describe: Describe): readonly Json[] {

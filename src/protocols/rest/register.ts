@@ -21,13 +21,18 @@ import type { Change, Creation, LogEntry } from '../../kms/kms.ts'
 import { problemOf, type Refusal, RestError, refusalOf, schemaRefusal } from './errors.ts'
 import { type Exchange, type GuardContext, letIn } from './guard.ts'
 import { parseJson } from './json.ts'
+import type { RestMetrics } from './options.ts'
 import { parseQuery } from './query.ts'
-import type { RestContext, Route } from './route.ts'
+import { asText, type RestContext, type Route } from './route.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** Set once the request has been let in. */
     exchange: Exchange | undefined
+    /** When its headers were read, by performance.now(). */
+    begunMs: number
+    /** Name of the route that takes it; empty without one. */
+    routeName: string
   }
 }
 
@@ -39,8 +44,10 @@ export interface RegisterContext extends Omit<GuardContext, 'expire'> {
 export type App = FastifyInstance<Server>
 
 export function registerRoutes(app: App, routes: readonly Route[], context: RegisterContext): void {
-  const refuse = refuser(context.log)
+  const refuse = refuser(context)
   app.decorateRequest('exchange', undefined)
+  app.decorateRequest('begunMs', 0)
+  app.decorateRequest('routeName', '')
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(
     'application/json',
@@ -50,6 +57,7 @@ export function registerRoutes(app: App, routes: readonly Route[], context: Regi
   )
   app.setErrorHandler((error, request, reply) => refuse(request, reply, error))
   app.addHook('onRequest', (request, reply, done) => {
+    request.begunMs = performance.now()
     if (request.is404) refuse(request, reply, noRoute(routes, request))
     else done()
   })
@@ -79,6 +87,7 @@ function registerRoute(
     bodyLimit: Math.max(1, route.bodyBytesMax),
     exposeHeadRoute: false,
     onRequest: (request, reply, done) => {
+      request.routeName = route.name
       try {
         const exchange = letIn(guard, route, request, reply)
         if (exchange instanceof Promise) {
@@ -130,7 +139,7 @@ function serve(
   }
   work
     .then((result) => {
-      if (!reply.sent) answer(route, request, reply, result)
+      if (!reply.sent) answer(route, context.rest.metrics, request, reply, result)
     })
     .catch((error: unknown) => {
       if (!reply.sent) refuse(request, reply, error)
@@ -155,6 +164,7 @@ function parseRequest(
     body: route.body && parse('body', route.body, parseJson(bodyOf(request))),
     creation: route.idempotent ? creationOf(headers['idempotency-key']) : {},
     change: route.etag ? changeOf(headers['if-match']) : {},
+    accept: headers.accept ?? '',
   }
 }
 
@@ -186,7 +196,13 @@ function changeOf(header: string | undefined): Change {
 
 const json = 'application/json; charset=utf-8'
 
-function answer(route: Route, request: FastifyRequest, reply: FastifyReply, result: unknown): void {
+function answer(
+  route: Route,
+  metrics: RestMetrics,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  result: unknown,
+): void {
   reply.header('x-request-id', request.id).header('cache-control', 'no-store')
   if (route.etag) {
     const etag = etagOf(result)
@@ -194,10 +210,14 @@ function answer(route: Route, request: FastifyRequest, reply: FastifyReply, resu
   }
   if (route.status === 204) {
     reply.code(204).send()
-    return
+  } else if (route.result === asText) {
+    const { type, text } = z.encode(asText, result as z.output<typeof asText>)
+    reply.code(route.status).header('content-type', type).send(text)
+  } else {
+    const encode = route.encode ?? ((value) => JSON.stringify(z.encode(route.result, value)))
+    reply.code(route.status).header('content-type', json).send(encode(result))
   }
-  const text = route.encode ? route.encode(result) : JSON.stringify(z.encode(route.result, result))
-  reply.code(route.status).header('content-type', json).send(text)
+  metrics.answered(route.name, 'ok', performance.now() - request.begunMs)
 }
 
 function etagOf(result: unknown): string | undefined {
@@ -208,7 +228,7 @@ function etagOf(result: unknown): string | undefined {
 /** Bodies that were announced and not read are waited for up to here; others cost the connection. */
 const unreadBytesMax = 64 * 1024
 
-function refuser(log: (entry: LogEntry) => void) {
+function refuser({ log, rest: { metrics } }: RegisterContext) {
   return (request: FastifyRequest, reply: FastifyReply, error: unknown): void => {
     const refusal = refusalOf(brokeOff(request) ? incomplete : fromFastify(error))
     if (refusal.isInternal) logInternal(log, request, error)
@@ -220,6 +240,7 @@ function refuser(log: (entry: LogEntry) => void) {
       ...refusal.headers,
     })
     reply.send(JSON.stringify(problemOf(refusal, request.id)))
+    metrics.answered(request.routeName, refusal.code, performance.now() - request.begunMs)
   }
 }
 

@@ -9,7 +9,7 @@ import type { Operation } from '../../kms/access/operations.ts'
 import type { Permission } from '../../kms/access/permissions.ts'
 import type { Caller, Change, Creation, Kms } from '../../kms/kms.ts'
 import { bodyBytesDefault, timeoutMsDefault } from './limits.ts'
-import type { RestOptions } from './options.ts'
+import type { RestLoad, RestOptions } from './options.ts'
 
 /**
  * "none" needs no token, "token" any valid one. Permissions: one of them is enough, in the namespace
@@ -26,6 +26,7 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 /** What is not the manager's. */
 export interface RestContext extends RestOptions {
   readonly openApi: Readonly<Record<string, unknown>>
+  readonly load: () => Promise<RestLoad>
 }
 
 /** What a route's function is handed, all of it parsed. */
@@ -38,7 +39,12 @@ export interface Asked<Path, Query, Body> {
   readonly body: Body
   readonly creation: Creation
   readonly change: Change
+  /** The Accept header. Every route but those that answer as text answers JSON, whatever it says. */
+  readonly accept: string
 }
+
+/** The result of a route that answers no JSON. */
+export const asText = z.strictObject({ type: z.string(), text: z.string() })
 
 export interface Route {
   /** Unique; the operation's id in the OpenAPI document. */

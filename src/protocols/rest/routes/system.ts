@@ -8,7 +8,7 @@ import { whoAmI } from '../../../kms/access/roles.ts'
 import { claimOf } from '../../../kms/commands.ts'
 import { entropyStatus, moduleStatus, transportKey } from '../../../kms/module.ts'
 import { RestError } from '../errors.ts'
-import { type Route, route } from '../route.ts'
+import { asText, type Route, route } from '../route.ts'
 import { bytes, identity, queryInteger, roleAssignment, time } from '../schemas.ts'
 
 const recordPageMax = 1_000
@@ -153,6 +153,18 @@ export const systemRoutes: readonly Route[] = [
     handle: async ({ kms, caller }) => {
       const { generator, sources } = await entropyStatus(kms, caller)
       return { generator, sources: [...sources] }
+    },
+  }),
+  route({
+    name: 'getMetrics',
+    method: 'GET',
+    path: '/metrics',
+    summary: 'Metrics for Prometheus: its text format, or OpenMetrics if Accept prefers that',
+    permission: ['metrics:read'],
+    result: asText,
+    handle: async ({ kms, rest, caller, accept }) => {
+      await assertPermission(kms, caller, everywhere, 'metrics:read')
+      return rest.metrics.read(caller, accept, await rest.load())
     },
   }),
   route({
