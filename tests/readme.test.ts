@@ -41,36 +41,46 @@ function copyOfRepository(): string {
 
 class Reader implements AsyncDisposable {
   readonly folder = copyOfRepository()
-  #server: ChildProcess | undefined
+  readonly #servers: ChildProcess[] = []
+  readonly #exported: NodeJS.ProcessEnv = {}
   said = ''
 
-  /** As in the first terminal: stays. */
-  async start(command: string): Promise<void> {
+  /** In a terminal of its own: stays. */
+  async start(command: string, until: RegExp): Promise<void> {
     // A process group of its own, for Ctrl-C.
     const child = spawn('sh', ['-c', `exec ${command}`], { ...this.#options(), detached: true })
-    this.#server = child
+    this.#servers.push(child)
     child.stdout?.on('data', (bytes: Buffer) => (this.said += bytes.toString()))
     child.stderr?.on('data', (bytes: Buffer) => (this.said += bytes.toString()))
-    for (let waited = 0; waited < readyMs && !/To stop: Ctrl-C/.test(this.said); waited += 50) {
-      assert(child.exitCode === null, this.said)
+    await this.hear(until)
+  }
+
+  async hear(until: RegExp): Promise<void> {
+    for (let waited = 0; waited < readyMs && !until.test(this.said); waited += 50) {
+      assert(this.#servers.every(({ exitCode }) => exitCode === null), this.said)
       await delay(50)
     }
-    assert.match(this.said, /Keyhold is ready/)
+    assert.match(this.said, until)
+  }
+
+  /** For all commands from here on. */
+  export(name: string, value: string): void {
+    this.#exported[name] = value
   }
 
   /** As in the second terminal. */
-  async run(command: string): Promise<void> {
-    const child = spawn('sh', ['-c', command], this.#options())
+  async run(command: string): Promise<string> {
+    const child = spawn('sh', ['-ec', command], this.#options())
     let text = ''
     child.stdout?.on('data', (bytes: Buffer) => (text += bytes.toString()))
     child.stderr?.on('data', (bytes: Buffer) => (text += bytes.toString()))
     const [code] = await once(child, 'close')
     assert.equal(code, 0, `${command}\n${text}\n${this.said}`)
+    return text
   }
 
   #options() {
-    const env = { ...process.env }
-    delete env.KEYHOLD_DATA
+    const env: NodeJS.ProcessEnv = { ...process.env, KEYHOLD_DATA: undefined, ...this.#exported }
     // Node's runner marks its children; a stranger's shell does not.
     delete env.NODE_TEST_CONTEXT
     return {
@@ -81,38 +91,53 @@ class Reader implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const child = this.#server
-    if (child?.pid !== undefined && child.exitCode === null && child.signalCode === null) {
-      const ended = once(child, 'close')
-      process.kill(-child.pid, 'SIGINT')
-      await ended
-      // npm may end before what it started.
-      for (let waited = 0; waited < 5_000 && (await portIsTaken()); waited += 50) await delay(50)
-    }
+    for (const child of this.#servers) await interrupt(child)
+    // npm may end before what it started.
+    for (let waited = 0; waited < 5_000 && (await isTaken()); waited += 50) await delay(50)
     rmSync(this.folder, { recursive: true, force: true })
   }
 }
 
-/** Port of the quick start. */
-async function portIsTaken(): Promise<boolean> {
+async function interrupt(child: ChildProcess): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+  const ended = once(child, 'close')
+  process.kill(-child.pid, 'SIGINT')
+  await ended
+}
+
+/** Of the quick start, and of the real domain. */
+const ports = [8443, 8444]
+
+async function isTaken(): Promise<boolean> {
+  return (await Promise.all(ports.map(portIsTaken))).includes(true)
+}
+
+async function portIsTaken(port: number): Promise<boolean> {
   const server = createServer()
   const taken = await new Promise<boolean>((resolve) => {
-    server.once('error', () => resolve(true)).listen(8443, '127.0.0.1', () => resolve(false))
+    server.once('error', () => resolve(true)).listen(port, '127.0.0.1', () => resolve(false))
   })
   server.close()
   return taken
 }
 
-suite('README.md', { timeout: 180_000 }, () => {
+suite('README.md', { timeout: 300_000 }, () => {
   test('every command works in a fresh copy', async () => {
-    assert(!(await portIsTaken()), 'port 8443 is taken: stop what listens there')
+    assert(!(await isTaken()), `port ${ports.join(' or ')} is taken: stop what listens there`)
     await using reader = new Reader()
     const commands = commandsOf(readFileSync(path.join(reader.folder, 'README.md'), 'utf8'))
     assert(commands.length >= 8)
     for (const command of commands) {
-      if (command === 'npm ci && npm start') await reader.start('npm start')
+      const [, name, value] = /^export (\w+)=(\S+)$/.exec(command) ?? []
+      if (name !== undefined && value !== undefined) reader.export(name, value)
+      else if (command === 'npm ci && npm start') await reader.start('npm start', /To stop: Ctrl-C/)
+      else if (command.includes(' serve ')) await reader.start(command, /Keyhold is locked/)
       else if (command === 'npm ci && npm test') continue
-      else await reader.run(command)
+      else {
+        const text = await reader.run(command)
+        // Nobody types the next command before the server has started behind the open module.
+        if (/^The module is open/m.test(text)) await reader.hear(/Keyhold is ready: .*:8444/)
+      }
     }
     const file = (name: string) => readFileSync(path.join(reader.folder, name))
     assert(file('README.copy.md').equals(file('README.md')))

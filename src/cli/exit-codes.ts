@@ -66,10 +66,13 @@ const byCode: Readonly<Record<string, keyof typeof exitCodes>> = {
 const advice: Readonly<Record<string, string>> = {
   ACCESS_DENIED:
     'ask an administrator: keyhold roles set IDENTITY ROLE…, keyhold grants add KEY IDENTITY OPERATION…',
+  APPROVALS_MISSING:
+    'ask those who decide: keyhold approval request, approval sign; then add --approvals FILE',
   ATTESTATION_INVALID: 'trust nothing that it says; ask for a fresh one: keyhold attest',
   CIPHERTEXT_INVALID: 'check the key, and give the same --context as for encryption',
   CONFIGURATION_INVALID: 'repair the file, or name another data folder with --data',
-  CONFIGURATION_MISSING: 'start the server with npm start, or name its data folder with --data',
+  CONFIGURATION_MISSING:
+    'start the server with npm start, open it if it is locked (keyhold unlock), or name its folder with --data',
   CONFIRMATION_INVALID: 'give the exact name of the key: --confirm NAME',
   FILE_EXISTS: 'choose another --output, or replace it with --force',
   FILE_INVALID: 'check that it is the right file, and get a fresh copy of it',
@@ -77,10 +80,13 @@ const advice: Readonly<Record<string, string>> = {
   KEY_NOT_FOUND: 'see which keys there are: keyhold keys list',
   KEY_STATE_INVALID: 'see its state: keyhold keys show KEY',
   KEY_USE_NOT_PERMITTED: 'see what the key may do: keyhold keys show KEY',
+  LEVEL_NOT_PERMITTED: 'docs/security-levels.md says what each level asks for',
+  MODULE_TAMPERED: 'see what stopped it, and who may let it go on: keyhold tamper status',
   MODULE_UNAVAILABLE: 'try again; keyhold status says how the module is',
   NAMESPACE_NOT_FOUND: 'see which there are: keyhold namespaces list',
   NAME_TAKEN: 'choose another name',
   OVERLOADED: 'try again in a moment',
+  PASSPHRASE_INVALID: 'choose a longer one, or type it again',
   PORT_IN_USE: 'end what listens there: passkeys answer to pages at this port alone',
   PRECONDITION_FAILED: 'somebody changed it in the meantime: look again, then repeat the command',
   RECORD_BROKEN: 'keep the data folder as it is and find out who changed it',

@@ -15,6 +15,7 @@ export const clientErrorCodes = [
   'FILE_NOT_WRITABLE',
   'FILE_TOO_LARGE',
   'INTERRUPTED',
+  'PASSPHRASE_INVALID',
   'PORT_IN_USE',
   'RECORD_BROKEN',
   'SERVER_UNREACHABLE',

@@ -5,6 +5,7 @@
 
 import { readFile, stat } from 'node:fs/promises'
 import type { ReadStream } from 'node:tty'
+import { clientError, systemCode } from './errors.ts'
 
 /** Of a passphrase; Argon2id makes each guess cost, not a short secret long. */
 export const passphraseBytesMin = 12
@@ -15,21 +16,33 @@ export interface Terminal {
   readonly write: (text: string) => void
 }
 
-/** The file's first line. @throws Error when others can read the file, or it holds no passphrase */
+/**
+ * The file's first line.
+ * @throws ClientError FILE_NOT_READABLE also when others can read the file, PASSPHRASE_INVALID
+ */
 export async function passphraseIn(
   file: string,
   bytesMin = passphraseBytesMin,
 ): Promise<Uint8Array> {
-  const { mode } = await stat(file)
-  if ((mode & 0o077) !== 0) {
-    throw new Error(`${file} can be read by others; type: chmod 600 ${file}`)
-  }
-  const content = await readFile(file)
+  const content = await contentOf(file)
   const end = content.indexOf('\n')
   const passphrase = secretCopy(end < 0 ? content : content.subarray(0, end))
   content.fill(0)
   assertPassphrase(passphrase, bytesMin)
   return passphrase
+}
+
+async function contentOf(file: string): Promise<Buffer> {
+  try {
+    const { mode } = await stat(file)
+    if ((mode & 0o077) === 0) return await readFile(file)
+  } catch (cause) {
+    const code = systemCode(cause)
+    const why = code === 'ENOENT' ? 'does not exist' : `cannot be read (${code ?? 'no reason'})`
+    throw clientError('FILE_NOT_READABLE', `${file} ${why}`, { cause })
+  }
+  const message = `${file} can be read by others; type: chmod 600 ${file}`
+  throw clientError('FILE_NOT_READABLE', message)
 }
 
 /** In an ArrayBuffer of its own: of short typed arrays V8 makes copies that nobody overwrites. */
@@ -41,7 +54,8 @@ function secretCopy(bytes: Uint8Array): Uint8Array {
 
 function assertPassphrase({ length }: Uint8Array, bytesMin: number): void {
   if (length < bytesMin || length > passphraseBytesMax) {
-    throw new Error(`a passphrase has ${bytesMin} to ${passphraseBytesMax} bytes`)
+    const message = `a passphrase has ${bytesMin} to ${passphraseBytesMax} bytes, not ${length}`
+    throw clientError('PASSPHRASE_INVALID', message)
   }
 }
 
@@ -51,7 +65,7 @@ export interface Question {
   readonly bytesMin?: number
 }
 
-/** Twice when it is new. @throws Error when nothing was typed, it is no passphrase, or the two differ */
+/** Twice when it is new. @throws ClientError INTERRUPTED, PASSPHRASE_INVALID also when the two differ */
 export async function typedPassphrase(
   terminal: Terminal,
   { what = 'Passphrase', isNew, bytesMin = passphraseBytesMin }: Question,
@@ -64,7 +78,7 @@ export async function typedPassphrase(
       const again = await askHidden(terminal, 'Once more: ')
       const isSame = Buffer.compare(again, passphrase) === 0
       again.fill(0)
-      if (!isSame) throw new Error('the two passphrases differ')
+      if (!isSame) throw clientError('PASSPHRASE_INVALID', 'the two passphrases differ')
     }
     return passphrase
   } catch (error) {
@@ -94,7 +108,7 @@ function askHidden({ input, write }: Terminal, question: string): Promise<Uint8A
   const onData = (chunk: Buffer) => {
     for (const byte of chunk) {
       if (byte === interrupt || byte === endOfInput) {
-        finish(() => reject(new Error('no passphrase was typed')))
+        finish(() => reject(clientError('INTERRUPTED', 'no passphrase was typed')))
         break
       }
       if (enter.has(byte)) {

@@ -281,11 +281,10 @@ const rulesOfLevels: readonly RuleName[] = [
 function assertLevel({ level, rules, custodians, tamper, development }: DomainState): void {
   const { quorumMin, custodiansMin, tamper: responses } = levelProfiles[level]
   if (development && level > 1) throw notOfLevel(level, 'a domain that is not for development')
-  for (const name of rulesOfLevels) {
-    const approvals = rules[name]?.approvals ?? 0
-    if (approvals < quorumMin) {
-      throw notOfLevel(level, `the rule ${name} with ${quorumMin} approvals or more`)
-    }
+  const weak = rulesOfLevels.filter((name) => (rules[name]?.approvals ?? 0) < quorumMin)
+  if (weak.length > 0) {
+    const people = quorumMin === 1 ? 'one approval' : `${quorumMin} approvals`
+    throw notOfLevel(level, `${people} at least by the rules ${weak.join(', ')}`)
   }
   for (const [signal, response] of Object.entries(tamper) as [TamperSignal, TamperResponse][]) {
     if (response < responses[signal]) throw notOfLevel(level, `zeroising at ${signal}`)

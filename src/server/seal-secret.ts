@@ -50,7 +50,7 @@ export function sealSecret(
   }
   if (terminal === undefined) {
     throw new ConfigurationError(
-      'there is no terminal to ask for the passphrase on; use --passphrase-file FILE',
+      'there is no terminal to ask for the passphrase on; use --passphrase-file FILE, or --locked for custodians',
     )
   }
   return {

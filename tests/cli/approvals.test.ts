@@ -4,6 +4,7 @@
  */
 
 import assert from 'node:assert/strict'
+import { createPublicKey } from 'node:crypto'
 import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { after, before, suite, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -65,6 +66,8 @@ suite('approvals on the command line', { timeout: 240_000 }, () => {
     assert.equal(statSync(desk.file('anna.key')).mode & 0o777, 0o600)
     const file = readFileSync(desk.file('anna.key'))
     assert.equal(openOfficerKey(file, Buffer.from(passphrase)).asymmetricKeyType, 'ed25519')
+    const given = createPublicKey(readFileSync(desk.file('anna.key.pub')))
+    assert(given.equals(createPublicKey(openOfficerKey(file, Buffer.from(passphrase)))))
     for (const wrong of [
       file.subarray(0, -1),
       flipBit(file, 47),
@@ -77,6 +80,12 @@ suite('approvals on the command line', { timeout: 240_000 }, () => {
     assert.throws(() => openOfficerKey(file, Buffer.from('wrong')), { code: 'CIPHERTEXT_INVALID' })
     const again = ['officer', 'key', 'anna.key', '--passphrase-file', 'passphrase']
     await refuses(again, exitCodes.cannotCreate, 'FILE_EXISTS')
+    writeFileSync(desk.file('open'), passphrase, { mode: 0o644 })
+    const open = ['officer', 'key', 'other.key', '--passphrase-file', 'open']
+    await refuses(open, exitCodes.noInput, 'FILE_NOT_READABLE')
+    secretFile('short', 'short')
+    const short = ['officer', 'key', 'other.key', '--passphrase-file', 'short']
+    await refuses(short, exitCodes.refused, 'PASSPHRASE_INVALID')
   })
 
   test('domain show: people and rules', async () => {

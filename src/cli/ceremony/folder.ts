@@ -92,6 +92,15 @@ export class CeremonyFolder {
     return this.#state
   }
 
+  /** The plan can still be another: there is neither a share nor a domain by it. */
+  get isOpen(): boolean {
+    return this.#state.prepared === null && !this.#state.founded
+  }
+
+  isOf(plan: CeremonyPlan): boolean {
+    return canonicalJson(fileOfPlan(plan)) === canonicalJson(fileOfPlan(this.plan))
+  }
+
   get transcriptFile(): string {
     return path.join(this.path, 'transcript.json')
   }

@@ -98,7 +98,30 @@ async function openCeremony(
     const message = `the ceremony in ${place} is for ${begun.state.data}; name another --ceremony folder`
     throw clientError('FILE_EXISTS', message)
   }
-  return begun ?? CeremonyFolder.begin(place, await planOf(options), data)
+  if (!begun) return CeremonyFolder.begin(place, await planOf(options), data)
+  const plan = await otherPlan(begun, options)
+  return plan ? CeremonyFolder.begin(place, plan, data) : begun
+}
+
+/**
+ * Instead of the one that the ceremony was begun with, as after the module refused that.
+ * @throws ClientError FILE_EXISTS when there are shares or a domain by it already
+ */
+async function otherPlan(
+  begun: CeremonyFolder,
+  options: FoundOptions,
+): Promise<CeremonyPlan | undefined> {
+  if (options.from === undefined) {
+    if (!begun.isOpen) return undefined
+    assertTerminal('use --from ceremony.json')
+    show(JSON.stringify(begun.plan, null, 2), 'Decided before')
+    return (await askYes('Go on with this?')) ? undefined : planOf(options)
+  }
+  const plan = await readPlan(options.from)
+  if (begun.isOf(plan)) return undefined
+  if (begun.isOpen) return plan
+  const message = `the ceremony in ${begun.path} goes on with the plan that it was begun with; for ${options.from}, name another --ceremony folder`
+  throw clientError('FILE_EXISTS', message)
 }
 
 async function planOf({ from }: FoundOptions): Promise<CeremonyPlan> {
@@ -114,17 +137,24 @@ async function tell({ output }: Session, folder: CeremonyFolder, data: string): 
   const transcript = await readTranscript(folder.transcriptFile)
   const found = verified(transcript)
   const shares = folder.shareFiles
+  const file = path.relative('', folder.transcriptFile)
   const next = [
     '',
-    `Transcript: ${folder.transcriptFile}`,
+    `Shares and transcript are in ${path.dirname(file)}. What to type next:`,
     ...found.missing.map(
-      (name) =>
-        `  keyhold domain sign-transcript ${folder.transcriptFile} --as "${name}" --key FILE`,
+      (name) => `  keyhold domain sign-transcript ${file} --as "${name}" --key FILE`,
     ),
+    `  ${serveCommand(folder.plan, data)}`,
   ]
   const { domain } = found.statement
   const value = { domain, data, shares, transcript: folder.transcriptFile, missing: found.missing }
   output.result(value, [describeTranscript(transcript, found), ...next].join('\n'))
+}
+
+function serveCommand({ level, custodians, seal }: CeremonyPlan, data: string): string {
+  if (level > 2) return 'the launcher starts the server: docs/deploy.md'
+  const locked = custodians && seal === 'none' ? '--locked ' : ''
+  return `keyhold serve ${locked}--data ${data}`
 }
 
 /** The same course with a scratch module; everything is gone afterwards. */

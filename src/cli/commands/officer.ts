@@ -1,5 +1,6 @@
 /** `keyhold officer`: the key or passkey with which a person approves. It needs no server. */
 
+import { createPublicKey } from 'node:crypto'
 import type { Command } from 'commander'
 import { OutputFile } from '../../client/files/output.ts'
 import {
@@ -22,6 +23,8 @@ interface PasskeyOptions extends BrowserOptions {
 /** Below the ephemeral ones. It is part of the origin that passkeys are pinned to, and so stays. */
 const portUsual = 4653
 
+const publicSuffix = '.pub'
+
 interface KeyOptions extends PassphraseOptions {
   readonly kind: OfficerKeyKind
 }
@@ -31,11 +34,11 @@ export function addOfficerCommands(program: Command): void {
   addPasskeyCommand(officer)
   officer
     .command('key')
-    .argument('<file>', 'where the private key is to be')
+    .argument('<file>', 'where the private key is to be; FILE.pub is the public one')
     .summary('make a key pair for a person, on their own machine')
     .description(
-      'FILE holds the private key under a passphrase and stays with the person. What is printed is ' +
-        'the credential: the public key as the domain state names it.',
+      'FILE holds the private key under a passphrase and stays with the person; FILE.pub (PEM) goes to ' +
+        'whoever leads the founding or changes the people of the domain.',
     )
     .option('--kind <kind>', officerKeyKinds.join(', '), oneOf(officerKeyKinds), 'ed25519')
     .option(...passphraseFileOption)
@@ -45,19 +48,28 @@ export function addOfficerCommands(program: Command): void {
         const passphrase = await readPassphrase(options, { isNew: true })
         try {
           const made = makeOfficerKey(options.kind, passphrase)
-          await writeWhole(file, made.file, { mode: 0o600 })
           const { kind, publicKey } = made.credential
+          const publicFile = file + publicSuffix
+          await writeWhole(file, made.file, { mode: 0o600 })
+          await writeWhole(publicFile, pemOf(publicKey), { mode: 0o644 })
           const rows = [
             ['private key', `${file}, under your passphrase: keep it, and a copy of it`],
+            ['public key', publicFile],
             ['kind', kind],
-            ['public key', publicKey],
+            ['as text', publicKey],
           ] as const
-          output.result({ file, credential: made.credential }, fields(rows))
+          output.result({ file, publicFile, credential: made.credential }, fields(rows))
         } finally {
           passphrase.fill(0)
         }
       }),
     )
+}
+
+function pemOf(publicKey: string): Buffer {
+  const key = Buffer.from(publicKey, 'base64')
+  const pem = createPublicKey({ key, format: 'der', type: 'spki' })
+  return Buffer.from(pem.export({ format: 'pem', type: 'spki' }))
 }
 
 function addPasskeyCommand(officer: Command): void {

@@ -146,9 +146,10 @@ function lockedText({ address, data }: Said): string {
   return [
     '',
     `Keyhold is locked: ${address}, data in ${data}`,
-    'It opens when enough custodians have offered their shares. Each of them types:',
+    'It opens when enough custodians have offered their shares. Each of them types, with --key when',
+    'the share is sealed to a key:',
     '',
-    `  ./keyhold unlock --share FILE --server ${path.join(data, 'unlock.json')}`,
+    `  ./keyhold unlock --share FILE --key FILE --server ${path.join(data, 'unlock.json')}`,
     '',
   ].join('\n')
 }
@@ -173,6 +174,9 @@ function readyText({ address, data }: Said, { development }: ServeOptions): stri
     loud('DEVELOPMENT: the key that opens this domain lies beside its data.'),
     loud('Whoever can read the data folder can read every key in it. Keep no real keys here.'),
   ]
+  // Of a real domain the administrator decides who does the rest, and is nobody else at first.
+  const everything = 'administrator security-officer operator auditor'
+  const roles = [`  ./keyhold roles set administrator ${everything} --namespace "*"`]
   return [
     '',
     `Keyhold is ready: ${address}, data in ${data}`,
@@ -181,6 +185,7 @@ function readyText({ address, data }: Said, { development }: ServeOptions): stri
     'What to type next, in a second terminal:',
     '',
     ...(isDefault ? [] : [`  export KEYHOLD_DATA='${data}'`]),
+    ...(development ? [] : roles),
     '  ./keyhold keys create payments --type P-256 --owner finance --purpose "sign payment files"',
     '  ./keyhold sign README.md --key payments',
     '  ./keyhold verify README.md --key payments',
