@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import { moduleStates } from '../../../hsm/contract/commands.ts'
 import { sourceFailures } from '../../../hsm/contract/entropy.ts'
+import { noteBytesMax } from '../../../hsm/contract/signed-note.ts'
 import { assertPermission, everywhere } from '../../../kms/access/access.ts'
 import { whoAmI } from '../../../kms/access/roles.ts'
 import { claimOf } from '../../../kms/commands.ts'
@@ -12,8 +13,9 @@ import { asText, type Route, route } from '../route.ts'
 import { bytes, identity, queryInteger, roleAssignment, time } from '../schemas.ts'
 
 const recordPageMax = 1_000
-/** Leaf, or signed note. */
+/** Of a leaf, or the transport key. */
 const recordEntryBytesMax = 4 * 1024
+const head = z.string().max(noteBytesMax)
 
 const recordPage = z.strictObject({
   from: queryInteger(0, Number.MAX_SAFE_INTEGER).optional(),
@@ -182,7 +184,7 @@ export const systemRoutes: readonly Route[] = [
     path: '/v1/record/head',
     summary: 'The head of the record as it is now, signed for this request (C2SP signed note)',
     permission: ['record:read'],
-    result: z.strictObject({ note: z.string().max(recordEntryBytesMax) }),
+    result: z.strictObject({ note: head }),
     handle: async ({ kms, rest, caller }) => {
       await assertPermission(kms, caller, everywhere, 'record:read')
       return { note: await rest.record.head(claimOf(caller)) }
@@ -195,7 +197,7 @@ export const systemRoutes: readonly Route[] = [
     summary: 'Signed heads, the oldest first; next is the number to go on from',
     permission: ['record:read'],
     query: recordPage,
-    result: z.strictObject({ heads: z.array(z.string().max(recordEntryBytesMax)), next }),
+    result: z.strictObject({ heads: z.array(head), next }),
     handle: async ({ kms, rest, caller, query: { from = 0, limit = recordPageMax } }) => {
       await assertPermission(kms, caller, everywhere, 'record:read')
       return rest.record.heads(from, limit)
