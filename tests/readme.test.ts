@@ -57,7 +57,10 @@ class Reader implements AsyncDisposable {
 
   async hear(until: RegExp): Promise<void> {
     for (let waited = 0; waited < readyMs && !until.test(this.said); waited += 50) {
-      assert(this.#servers.every(({ exitCode }) => exitCode === null), this.said)
+      assert(
+        this.#servers.every(({ exitCode }) => exitCode === null),
+        this.said,
+      )
       await delay(50)
     }
     assert.match(this.said, until)

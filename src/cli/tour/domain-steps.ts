@@ -25,14 +25,14 @@ export async function ceremony(stage: Stage): Promise<void> {
   for (const name of custodians) {
     await stage.keyhold(['custodian', 'key', `${name}.custodian`, ...byPassphrase])
   }
-  const people: object[] = []
   for (const name of officers) {
-    const { stdout } = await stage.keyhold([
-      ...['--json', 'officer', 'key', `${name}.key`, ...byPassphrase],
-    ])
-    const { credential } = JSON.parse(stdout) as { readonly credential: object }
-    people.push({ name, roles: ['officer'], credential })
+    await stage.keyhold(['officer', 'key', `${name}.key`, ...byPassphrase])
   }
+  const people = officers.map((name) => ({
+    name,
+    roles: ['officer'],
+    publicKeyFile: `${name}.key.pub`,
+  }))
   const two = { approvals: 2, roles: ['officer'] }
   const keepers = custodians.map((name) => ({ name, publicKeyFile: `${name}.custodian.pub` }))
   const plan = {
@@ -43,10 +43,15 @@ export async function ceremony(stage: Stage): Promise<void> {
     rules: Object.fromEntries(rules.map((name) => [name, two])),
   }
   writeFileSync(stage.file('ceremony.json'), JSON.stringify(plan, undefined, 2))
-  stage.say('What is founded stands in a file; the transcript says what was, signed by the module.')
+  stage.say('What is founded stands in a file; the transcript says what was, signed by the module')
+  stage.say('and by every officer, each with their own key.')
   await stage.keyhold(['domain', 'found', '--from', 'ceremony.json', '--ceremony', 'ceremony'])
-  const checked = await stage.keyhold(['domain', 'verify-transcript', 'ceremony/transcript.json'])
-  if (!checked.stdout.includes('otto')) throw new TourError('an officer is not in the transcript')
+  const transcript = 'ceremony/transcript.json'
+  for (const name of officers) {
+    const key = ['--as', name, '--key', `${name}.key`, ...byPassphrase, '--yes']
+    await stage.keyhold(['domain', 'sign-transcript', transcript, ...key])
+  }
+  await stage.keyhold(['domain', 'verify-transcript', transcript, '--everybody'])
 }
 
 export async function unlock(stage: Stage): Promise<void> {
@@ -146,10 +151,11 @@ export async function zeroise(stage: Stage): Promise<void> {
 }
 
 export async function recover(stage: Stage): Promise<void> {
-  stage.say(
-    'The copy takes the place of what is gone, and two custodians open it with their shares.',
-  )
+  stage.say('What is left is a folder that says what happened; no server starts on it again.')
   await stage.stopServer()
+  const { stderr } = await stage.keyhold(['serve', '--locked'], exitCodes.refused)
+  if (!stderr.includes('FOLDER_ZEROISED')) throw new TourError('the folder does not say why')
+  stage.say('The copy takes its place, and two custodians open it with their shares.')
   stage.show('mv company zeroised; cp -r company-copy company')
   rmSync(stage.data, { recursive: true })
   cpSync(`${stage.data}-copy`, stage.data, { recursive: true })
