@@ -17,3 +17,13 @@ test('the services of src/hsm/README.md are the command table', () => {
   })
   assert.deepEqual(written, table)
 })
+
+test('the commands that docs/formats/door.md wants alone in their frame are those of the table', () => {
+  const file = path.join(import.meta.dirname, '../../docs/formats/door.md')
+  const list = /MUST be the only item of their frame: ([^.]*)\./.exec(
+    readFileSync(file, 'utf8'),
+  )?.[1]
+  const written = Array.from(list?.matchAll(/`(\w+)`/g) ?? [], ([, name]) => name)
+  const table = [...commandTable().values()].filter((row) => row.alone).map(({ name }) => name)
+  assert.deepEqual(written, table)
+})
