@@ -81,9 +81,9 @@ export class Metrics implements RestMetrics {
     const status = host.status()
     readHost(page, status, host.measures())
     const isUp = status.state === 'operational' && module?.status.state === 'operational'
-    page.gauge('keyhold_module_up', 'Whether the module answers and is operational.', [
-      { value: Number(isUp) },
-    ])
+    page.gauges({
+      keyhold_module_up: ['1 if the module answers and is operational.', Number(isUp)],
+    })
     if (module) {
       readModule(page, module.status)
       readEntropy(page, module.entropy)
@@ -134,7 +134,7 @@ export class Metrics implements RestMetrics {
     const { folder, kms } = this.#options
     const file = path.join(folder, databaseFile)
     try {
-      const [database, log, disk, intents, destructionsDue] = await Promise.all([
+      const [database, log, disk, intents, destructions] = await Promise.all([
         stat(file),
         stat(`${file}-wal`).catch(() => ({ size: 0 })),
         statfs(folder),
@@ -146,7 +146,7 @@ export class Metrics implements RestMetrics {
         freeBytes: disk.bavail * disk.bsize,
         sizeBytes: disk.blocks * disk.bsize,
         intents,
-        destructionsDue,
+        destructions,
       }
     } catch (error) {
       kms.log({ level: 'warn', message: `metrics without storage: ${messageOf(error)}` })

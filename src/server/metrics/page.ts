@@ -11,6 +11,14 @@ export interface Sample {
   readonly labels?: Readonly<Record<string, string>>
 }
 
+/** By name: what it says, and its only value; of what has none nothing is said. */
+export type Values = Readonly<Record<string, readonly [help: string, value: number | undefined]>>
+
+export interface HistogramPart {
+  readonly table: HistogramTable
+  readonly labelsOf: (row: string) => Readonly<Record<string, string>>
+}
+
 const contentTypes = {
   text: Registry.PROMETHEUS_CONTENT_TYPE,
   openMetrics: Registry.OPENMETRICS_CONTENT_TYPE,
@@ -45,7 +53,7 @@ export class Page {
     this.#registry = new (Registry as new (type: string) => Registry)(this.type)
   }
 
-  /** Grows until the process ends, unless it says otherwise. Nothing is written without samples. */
+  /** Without samples nothing is written, here and below. */
   counter(name: string, help: string, samples: readonly Sample[]): void {
     if (samples.length === 0) return
     const metric = new Counter(this.#configuration(name, help, samples))
@@ -58,25 +66,31 @@ export class Page {
     for (const { labels = {}, value } of samples) metric.set(labels, value)
   }
 
+  counters(values: Values): void {
+    for (const [name, help, samples] of singles(values)) this.counter(name, help, samples)
+  }
+
+  gauges(values: Values): void {
+    for (const [name, help, samples] of singles(values)) this.gauge(name, help, samples)
+  }
+
   /** The class of the library would have to observe each value anew; it is asked for its text as this is. */
-  histogram(
-    name: string,
-    help: string,
-    { table, labelsOf }: { table: HistogramTable; labelsOf: (row: string) => Sample['labels'] },
-  ): void {
-    const values = table.read().flatMap(({ row, cumulative, count, sum }) => {
-      const labels = labelsOf(row)
-      const buckets = cumulative.map((value, index) => ({
-        metricName: `${name}_bucket`,
-        labels: { le: table.bounds[index] ?? '+Inf', ...labels },
-        value,
-      }))
-      return [
-        ...buckets,
-        { metricName: `${name}_sum`, labels, value: sum },
-        { metricName: `${name}_count`, labels, value: count },
-      ]
-    })
+  histogram(name: string, help: string, parts: readonly HistogramPart[]): void {
+    const values = parts.flatMap(({ table, labelsOf }) =>
+      table.read().flatMap(({ row, cumulative, count, sum }) => {
+        const labels = labelsOf(row)
+        const buckets = cumulative.map((value, index) => ({
+          metricName: `${name}_bucket`,
+          labels: { le: table.bounds[index] ?? '+Inf', ...labels },
+          value,
+        }))
+        return [
+          ...buckets,
+          { metricName: `${name}_sum`, labels, value: sum },
+          { metricName: `${name}_count`, labels, value: count },
+        ]
+      }),
+    )
     const metric = { name, help, type: 'histogram', get: async () => ({ ...metric, values }) }
     this.#registry.registerMetric(metric as unknown as Metric)
   }
@@ -93,4 +107,10 @@ export class Page {
       registers: [this.#registry],
     }
   }
+}
+
+function singles(values: Values): [name: string, help: string, samples: Sample[]][] {
+  return Object.entries(values).map(([name, [help, value]]) => {
+    return [name, help, value === undefined ? [] : [{ value }]]
+  })
 }

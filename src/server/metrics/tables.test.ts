@@ -20,8 +20,8 @@ suite('tables', () => {
           const place = `${labelOf(row)} ${labelOf(column)}`
           expected.set(place, (expected.get(place) ?? 0) + 1)
         }
-        const found = table.read().map(({ row, column, count }) => [`${row} ${column}`, count])
-        assert.deepEqual(new Map(found as [string, number][]), expected)
+        const found = table.read(({ row, column }) => `${row} ${column}`)
+        assert.deepEqual(new Map(found.map(({ labels, value }) => [labels, value])), expected)
       }),
     )
   })

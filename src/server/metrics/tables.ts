@@ -37,13 +37,13 @@ export class CountTable {
     this.#counts[index] = (this.#counts[index] ?? 0) + 1
   }
 
-  /** Those that are not zero. */
-  read(): { row: string; column: string; count: number }[] {
+  /** Those that are not zero, under the labels that are made of row and column. */
+  read<L>(labelsOf: (place: { row: string; column: string }) => L): { labels: L; value: number }[] {
     const width = this.#columns.all.length
     return this.#rows.all.flatMap((row, r) =>
       this.#columns.all.flatMap((column, c) => {
-        const count = this.#counts[r * width + c] ?? 0
-        return count === 0 ? [] : [{ row, column, count }]
+        const value = this.#counts[r * width + c] ?? 0
+        return value === 0 ? [] : [{ labels: labelsOf({ row, column }), value }]
       }),
     )
   }
