@@ -40,16 +40,18 @@ export class TestServer implements AsyncDisposable {
   #credentials: Credentials | undefined
   #log = ''
   readonly #ownsFolder: boolean
+  readonly #args: readonly string[]
 
-  private constructor(folder: string, ownsFolder: boolean) {
+  private constructor(folder: string, ownsFolder: boolean, args: readonly string[]) {
     this.folder = folder
     this.#ownsFolder = ownsFolder
+    this.#args = args
   }
 
   /** Founds a development domain in a new folder, or goes on in a given one. */
-  static async start(folder?: string): Promise<TestServer> {
+  static async start(folder?: string, args: readonly string[] = []): Promise<TestServer> {
     const own = folder ?? path.join(mkdtempSync(path.join(tmpdir(), 'keyhold-test-')), 'data')
-    const server = new TestServer(own, folder === undefined)
+    const server = new TestServer(own, folder === undefined, args)
     await server.restart()
     return server
   }
@@ -64,6 +66,7 @@ export class TestServer implements AsyncDisposable {
       '--port',
       '0',
       '--development',
+      ...this.#args,
     ]
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child = child

@@ -47,6 +47,17 @@ export function moment(text: string): number {
   return value
 }
 
+const unitMs = { m: 60_000, h: 3_600_000, d: dayMs }
+
+/** A moment, or how long before now: 30m, 2h, 7d. */
+export function ago(text: string): (now: number) => number {
+  const [, count, unit] = /^(\d{1,6})([mhd])$/.exec(text) ?? []
+  if (unit !== undefined)
+    return (now) => Math.max(0, now - Number(count) * unitMs[unit as keyof typeof unitMs])
+  const at = moment(text)
+  return () => at
+}
+
 /** One of these. */
 export function oneOf<T extends string>(names: readonly T[]): (text: string) => T {
   return (text) => {

@@ -724,6 +724,23 @@ export type Problem = {
   readonly requestId: string
 }
 
+export type RecordEntry = {
+  readonly sequence: number
+  readonly time: string
+  readonly timeMicros: number
+  readonly flags: number
+  readonly moduleId: string
+  readonly command: string
+  readonly outcome: string
+  readonly key: string
+  readonly version: number
+  readonly identity: string
+  readonly requestId: string
+  readonly protocol: string
+  readonly address: string
+  readonly argumentsDigest: string
+}
+
 export type Role =
   | 'administrator'
   | 'security-officer'
@@ -1278,6 +1295,22 @@ export interface Api {
       readonly next?: string | undefined
     }
   }
+  listSinks: {
+    readonly request: object
+    readonly answer: {
+      readonly items: readonly {
+        readonly name: string
+        readonly type: 'file' | 'syslog' | 'http'
+        readonly next: number
+        readonly lagEntries: number
+        readonly lagSeconds: number
+        readonly late: boolean
+        readonly error: string
+        readonly errorTime: number
+        readonly sentTime: number
+      }[]
+    }
+  }
   listTokens: {
     readonly request: { readonly path: { readonly identity: string } }
     readonly answer: { readonly items: readonly Token[] }
@@ -1407,6 +1440,27 @@ export interface Api {
       readonly body: { readonly days?: number | undefined }
     }
     readonly answer: Key
+  }
+  searchRecord: {
+    readonly request: {
+      readonly query?: {
+        readonly key?: string | undefined
+        readonly identity?: string | undefined
+        readonly command?: string | undefined
+        readonly outcome?: string | undefined
+        readonly requestId?: string | undefined
+        readonly protocol?: string | undefined
+        readonly since?: number | undefined
+        readonly until?: number | undefined
+        readonly order?: 'newest' | 'oldest' | undefined
+        readonly from?: number | undefined
+        readonly limit?: number | undefined
+      }
+    }
+    readonly answer: {
+      readonly entries: readonly RecordEntry[]
+      readonly next?: number | undefined
+    }
   }
   setAlias: {
     readonly request: {

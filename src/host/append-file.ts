@@ -53,6 +53,8 @@ export interface OpenOptions {
   /** Called once for each record from this offset on; there must be a record or the end. */
   readonly from: number
   readonly take: (record: StoredRecord) => void
+  /** What it holds can be made anew: an incomplete end is dropped, not set aside. */
+  readonly derived?: boolean
 }
 
 export class AppendFile {
@@ -83,7 +85,7 @@ export class AppendFile {
           length = record.offset + framingBytes + record.bytes.length
         }
       }
-      await setAsideTail(descriptor, file, length, options.now)
+      await setAsideTail(descriptor, file, length, options)
       return new AppendFile(file, descriptor, options.calls, length)
     } catch (error) {
       await descriptor.close()
@@ -220,15 +222,17 @@ async function setAsideTail(
   handle: FileHandle,
   file: string,
   length: number,
-  now: Date,
+  { now, derived }: OpenOptions,
 ): Promise<void> {
   const { size } = await handle.stat()
   if (size < length) throw torn(file, size)
   if (size === length) return
-  const tail = Buffer.allocUnsafeSlow(size - length)
-  const { bytesRead } = await handle.read(tail, 0, tail.length, length)
-  assert.equal(bytesRead, tail.length)
-  await writeDurably(`${file}.torn-${timeInName(now)}`, [tail])
+  if (!derived) {
+    const tail = Buffer.allocUnsafeSlow(size - length)
+    const { bytesRead } = await handle.read(tail, 0, tail.length, length)
+    assert.equal(bytesRead, tail.length)
+    await writeDurably(`${file}.torn-${timeInName(now)}`, [tail])
+  }
   await handle.truncate(length)
   await handle.sync()
 }

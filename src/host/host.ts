@@ -206,7 +206,7 @@ export class Host implements AsyncDisposable {
   }
 
   /** What is durable of the record, at most 1,000 leaves or heads at a time. */
-  get record(): Pick<RecordFiles, 'readLeaves' | 'readHeads'> {
+  get record(): Pick<RecordFiles, 'readLeaves' | 'readHeads' | 'search'> {
     return this.#files.record
   }
 

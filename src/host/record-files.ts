@@ -5,6 +5,7 @@
  *   heads            one record for each signed head: u64 offset in `groups` behind the leaves that it
  *                    covers, u16 length of the note, the note, the tree's frontier at that size, and
  *                    u32 length of the record once more, so that the last one is found from the end
+ *   search           what the groups can be searched by (search/segment-index.ts)
  *   prelude.<size>   groups from before unlocking, while the record had this size
  *
  * The frontier stands beside each head so that opening reads and hashes only what lies behind the last
@@ -22,6 +23,8 @@ import { hashBytes, leafHash, MerkleTree } from '../hsm/contract/merkle.ts'
 import { AppendFile, type DiskCalls, framingBytes, recordBytesMax, torn } from './append-file.ts'
 import { isErrorCode, makeFolder, timeInName } from './durable-file.ts'
 import type { HostError } from './errors.ts'
+import type { LeafQuery } from './search/query.ts'
+import { type FoundLeaves, RecordSearch } from './search/search.ts'
 import { SparseReader } from './sparse-reader.ts'
 
 /** Leaves or heads in one answer to a reader. */
@@ -82,6 +85,7 @@ export class RecordFiles {
   readonly #folder: string
   readonly #leafReader: SparseReader
   readonly #headReader: SparseReader
+  readonly #search: RecordSearch
   readonly #tree: MerkleTree
   #lastHead: StoredHead | undefined
   #headAt = 0
@@ -103,6 +107,7 @@ export class RecordFiles {
     this.#end = groups.length
     this.#leafReader = new SparseReader(groups, (group) => group.readUInt16BE(0))
     this.#headReader = new SparseReader(heads, () => 1)
+    this.#search = new RecordSearch(folder, groups, (mark) => this.#leafReader.learn(mark))
   }
 
   /** Opens the record or makes an empty one. @throws HostError FOLDER_TORN */
@@ -226,7 +231,13 @@ export class RecordFiles {
     return more ? { heads, next: first + count } : { heads }
   }
 
+  /** Undefined while the index is being made. @throws HostError FOLDER_TORN */
+  search(query: LeafQuery): Promise<FoundLeaves | undefined> {
+    return this.#search.search(query)
+  }
+
   async close(): Promise<void> {
+    await this.#search.close()
     await this.groups.close()
     await this.heads.close()
   }

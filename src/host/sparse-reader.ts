@@ -10,7 +10,7 @@ import type { AppendFile } from './append-file.ts'
 const recordsPerMark = 1024
 
 /** A record begins at this offset, and its first entry has this number. */
-interface Mark {
+export interface Mark {
   readonly offset: number
   readonly first: number
 }
@@ -32,7 +32,7 @@ export class SparseReader {
     let passed = 0
     for await (const records of this.#file.read(mark.offset)) {
       for (const { offset, bytes } of records) {
-        if (passed > 0 && passed % recordsPerMark === 0) this.#remember({ offset, first })
+        if (passed > 0 && passed % recordsPerMark === 0) this.learn({ offset, first })
         passed += 1
         const next = first + this.#entriesOf(bytes)
         if (next > entry && !take(bytes, first)) return
@@ -54,8 +54,8 @@ export class SparseReader {
     return mark
   }
 
-  /** Readers that run side by side pass the same places. */
-  #remember(mark: Mark): void {
+  /** Readers that run side by side pass the same places; others may know of places, too. */
+  learn(mark: Mark): void {
     if (mark.offset > (this.#marks.at(-1)?.offset ?? 0)) this.#marks.push(mark)
   }
 }

@@ -21,6 +21,7 @@ suite('configuration', () => {
       tpm: undefined,
       pcrs: 'sha256:7',
       sensors: undefined,
+      sinks: undefined,
       launched: false,
       locked: false,
     })

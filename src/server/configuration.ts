@@ -29,6 +29,8 @@ export interface Configuration {
   readonly pcrs: string
   /** Ranges of the machine's sensors (host/sensors/configuration.ts); the drivers' own without. */
   readonly sensors: string | undefined
+  /** Where entries of the record go beside the record (sinks/configuration.ts). */
+  readonly sinks: string | undefined
   /** Whether the launcher is the parent of this process, starts the module and feeds the seal. */
   readonly launched: boolean
   /** Whether the module starts locked, for custodians to open. */
@@ -44,7 +46,8 @@ export const usage = `usage: serve [--data DIR] [--port N] [--address IP] --deve
        serve [--data DIR] [--port N] [--address IP] [--found] --seal tpm [--tpm TCTI] [--pcrs BANK:LIST]
        serve [--data DIR] [--port N] [--address IP] [--found] --launched
        serve [--data DIR] [--port N] [--address IP] --locked
-       and, but for development: [--sensors FILE]`
+       and, but for development: [--sensors FILE]
+       and with any of them: [--sinks FILE]`
 
 export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError'
@@ -62,6 +65,7 @@ const options = {
   tpm: { type: 'string', multiple: true },
   pcrs: { type: 'string', multiple: true },
   sensors: { type: 'string', multiple: true },
+  sinks: { type: 'string', multiple: true },
   launched: { type: 'boolean' },
 } as const
 
@@ -74,6 +78,7 @@ type ValueName =
   | 'tpm'
   | 'pcrs'
   | 'sensors'
+  | 'sinks'
 
 /** @throws ConfigurationError */
 export function parseConfiguration(
@@ -97,7 +102,8 @@ export function parseConfiguration(
       '--locked waits for custodians: it takes nothing that opens the domain',
     )
   }
-  const [tpm, pcrs, sensors] = [once('tpm'), once('pcrs'), once('sensors')]
+  const [tpm, pcrs] = [once('tpm'), once('pcrs')]
+  const [sensors, sinks] = [once('sensors'), once('sinks')]
   if (development)
     assertDevelopment(address, [found, locked, launched, seal, passphraseFile, sensors, tpm])
   if (seal !== undefined && seal !== 'passphrase' && seal !== 'tpm') {
@@ -123,6 +129,7 @@ export function parseConfiguration(
     tpm,
     pcrs: pcrs ?? policyDefault.pcrs,
     sensors: sensors === undefined ? undefined : path.resolve(sensors),
+    sinks: sinks === undefined ? undefined : path.resolve(sinks),
     locked,
     launched,
   }

@@ -54,6 +54,7 @@ suite('the secret of the seal', () => {
     tpm: undefined,
     pcrs: 'sha256:7',
     sensors: undefined,
+    sinks: undefined,
     launched: false,
     locked: false,
     ...others,

@@ -38,6 +38,8 @@ import { createLog, type Log } from './log.ts'
 import { Meters } from './metrics/meters.ts'
 import { Metrics } from './metrics/metrics.ts'
 import { sealSecret } from './seal-secret.ts'
+import { readSinks } from './sinks/configuration.ts'
+import { type Sinks, startSinks } from './sinks/sinks.ts'
 import { tamperedRoom } from './tampered.ts'
 import { type ServerCertificate, serverCertificate } from './tls.ts'
 import { wait } from './waiting-room.ts'
@@ -52,6 +54,7 @@ async function serve(configuration: Configuration, log: Log): Promise<void> {
   const { folder, development, launched, tpm } = configuration
   const stop = stopAsked(log)
   if (development) warnOfDevelopment(log)
+  const sinkSettings = configuration.sinks === undefined ? [] : await readSinks(configuration.sinks)
   using meters = new Meters()
   const secret = sealSecret(configuration, terminal())
   await using host = await openHost({
@@ -70,6 +73,14 @@ async function serve(configuration: Configuration, log: Log): Promise<void> {
     log,
   })
   await using _watch = development ? undefined : await watchHost(configuration, host, log)
+  await using sinks = await startSinks(sinkSettings, {
+    folder,
+    source: {
+      size: () => host.status().recordSize,
+      readLeaves: (from, limit) => host.record.readLeaves(from, limit),
+    },
+    log,
+  })
   const stopped = stop.then(() => 'stopped' as const)
   for (;;) {
     const state = await moduleState(host)
@@ -80,7 +91,7 @@ async function serve(configuration: Configuration, log: Log): Promise<void> {
     }
     const lockedAgain = host.whenLocked().then(() => 'locked' as const)
     const until = Promise.race([stopped, lockedAgain])
-    const end = await operate(host, configuration, { until, meters, log })
+    const end = await operate(host, configuration, { until, meters, sinks, log })
     if (end === 'stopped') return
     log({ level: 'warn', message: 'the module is locked again' })
   }
@@ -93,15 +104,18 @@ async function moduleState(host: Host): Promise<'locked' | 'tampered' | 'operati
   return result.state === 'tampered' ? 'tampered' : 'operational'
 }
 
+interface Surroundings<T> {
+  readonly until: Promise<T>
+  readonly meters: Meters
+  readonly sinks: Sinks
+  readonly log: Log
+}
+
 /** Everything in front of an operational module. */
 async function operate<T>(
   host: Host,
   configuration: Configuration,
-  {
-    until,
-    meters,
-    log,
-  }: { readonly until: Promise<T>; readonly meters: Meters; readonly log: Log },
+  { until, meters, sinks, log }: Surroundings<T>,
 ): Promise<T> {
   const { folder, address, port, development } = configuration
   const version = packageVersion()
@@ -124,6 +138,8 @@ async function operate<T>(
         head: (claim) => host.signHead(claim),
         heads: (from, limit) => host.record.readHeads(from, limit),
         leaves: (from, limit) => host.record.readLeaves(from, limit),
+        search: (query) => host.record.search(query),
+        sinks: () => sinks.status(),
       },
       readiness: () => readiness(host, kms),
       metrics,

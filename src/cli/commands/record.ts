@@ -5,12 +5,13 @@ import type { Command } from 'commander'
 import type { AnswerOf, Client } from '../../client/client.ts'
 import { clientError } from '../../client/errors.ts'
 import { OutputFile } from '../../client/files/output.ts'
-import { decodeLeaf, type Leaf } from '../../hsm/contract/leaf.ts'
+import { decodeLeaf, type Leaf, leafEntry } from '../../hsm/contract/leaf.ts'
 import { hex, integer } from '../options.ts'
 import { fields, styled, table, time, UsageError } from '../output.ts'
 import { progressBar } from '../progress.ts'
 import { action, type Session } from '../session.ts'
 import { verifyRecord } from '../verify-record.ts'
+import { addRecordSearchCommand, addRecordSinksCommand } from './record-search.ts'
 
 const pageEntries = 1_000
 /** From so many leaves on the work takes long enough for a bar. */
@@ -58,11 +59,13 @@ Examples:
         }
         const heads = ['LEAF', 'TIME', 'COMMAND', 'OUTCOME', 'KEY', 'IDENTITY']
         session.output.result(
-          { items: leaves.map(leafJson) },
+          { items: leaves.map(leafEntry) },
           table(heads, leaves.map(leafRow), 'No leaves.'),
         )
       }),
     )
+  addRecordSearchCommand(record)
+  addRecordSinksCommand(record)
 }
 
 interface VerifyOptions {
@@ -152,14 +155,6 @@ function sizeOf(note: string): number {
   const size = Number(note.split('\n')[1])
   if (!Number.isSafeInteger(size)) throw clientError('RECORD_BROKEN', 'the head says no size')
   return size
-}
-
-function leafJson({ moduleId, argumentsDigest, ...leaf }: Leaf) {
-  return {
-    ...leaf,
-    moduleId: Buffer.from(moduleId).toString('hex'),
-    argumentsDigest: Buffer.from(argumentsDigest).toString('hex'),
-  }
 }
 
 function leafRow(leaf: Leaf): string[] {

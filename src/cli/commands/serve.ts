@@ -24,6 +24,7 @@ interface ServeOptions {
   readonly tpm?: string
   readonly pcrs?: string
   readonly sensors?: string
+  readonly sinks?: string
   readonly locked?: boolean
   readonly port?: number
   readonly address?: string
@@ -56,6 +57,7 @@ export function addServeCommand(program: Command): void {
       '--sensors <path>',
       'ranges of the machine’s sensors; those of the drivers when left out',
     )
+    .option('--sinks <path>', 'where entries of the record are sent: file, syslog, HTTP')
     .option('--locked', 'start locked: custodians open it with keyhold unlock')
     .option('--port <number>', '8443 when left out; 0 takes a free one', integer(0, 65_535))
     .option('--address <ip>', '127.0.0.1 when left out')
@@ -96,7 +98,7 @@ Examples:
 }
 
 function serverArguments(options: ServeOptions & { readonly data?: string }): string[] {
-  const { development, found, locked, seal, passphraseFile, tpm, pcrs, sensors } = options
+  const { development, found, locked, seal, passphraseFile, tpm, pcrs, sensors, sinks } = options
   const { port, address, data } = options
   const flag = (name: string, given: boolean | undefined) => (given ? [name] : [])
   const value = (name: string, given: string | number | undefined) =>
@@ -110,6 +112,7 @@ function serverArguments(options: ServeOptions & { readonly data?: string }): st
     ...value('--tpm', tpm),
     ...value('--pcrs', pcrs),
     ...value('--sensors', sensors),
+    ...value('--sinks', sinks),
     ...value('--port', port),
     ...value('--address', address),
     ...value('--data', data),

@@ -32,7 +32,8 @@ export interface Leaf {
   readonly argumentsDigest: Uint8Array
 }
 
-const textFields = [
+/** In the order in which they stand, from byte `leafTextsOffset` on, each behind its length. */
+export const leafTexts = [
   'command',
   'outcome',
   'key',
@@ -42,12 +43,12 @@ const textFields = [
   'address',
 ] as const
 
-const fixedBytes = 1 + 1 + 8 + 8 + 16 + 4 + 32
+export const leafTextsOffset = 1 + 1 + 8 + 8 + 16 + 4 + 32
 
 /** @throws RangeError when a text is longer than 255 bytes (a bug: claims are bounded when parsed) */
 export function encodeLeaf(leaf: Leaf): Buffer {
-  let length = fixedBytes + textFields.length
-  for (const field of textFields) length += Buffer.byteLength(leaf[field])
+  let length = leafTextsOffset + leafTexts.length
+  for (const field of leafTexts) length += Buffer.byteLength(leaf[field])
   const bytes = Buffer.allocUnsafe(length)
   bytes[0] = leafVersion
   bytes[1] = leaf.flags
@@ -56,8 +57,8 @@ export function encodeLeaf(leaf: Leaf): Buffer {
   bytes.set(leaf.moduleId, 18)
   bytes.writeUInt32BE(leaf.version, 34)
   bytes.set(leaf.argumentsDigest, 38)
-  let offset = 70
-  for (const field of textFields) {
+  let offset = leafTextsOffset
+  for (const field of leafTexts) {
     const written = bytes.write(leaf[field], offset + 1, 'utf8')
     bytes.writeUInt8(written, offset)
     offset += 1 + written
@@ -68,10 +69,10 @@ export function encodeLeaf(leaf: Leaf): Buffer {
 /** @throws HsmError RECORD_INVALID unless the bytes are one canonical leaf */
 export function decodeLeaf(bytes: Uint8Array): Leaf {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-  if (view.length < fixedBytes + textFields.length || view[0] !== leafVersion) throw invalid()
-  const texts: Partial<Record<(typeof textFields)[number], string>> = {}
-  let offset = 70
-  for (const field of textFields) {
+  if (view.length < leafTextsOffset + leafTexts.length || view[0] !== leafVersion) throw invalid()
+  const texts: Partial<Record<(typeof leafTexts)[number], string>> = {}
+  let offset = leafTextsOffset
+  for (const field of leafTexts) {
     const length = view[offset]
     if (length === undefined || offset + 1 + length > view.length) throw invalid()
     texts[field] = view.toString('utf8', offset + 1, offset + 1 + length)
@@ -85,10 +86,31 @@ export function decodeLeaf(bytes: Uint8Array): Leaf {
     moduleId: view.subarray(18, 34),
     version: view.readUInt32BE(34),
     argumentsDigest: view.subarray(38, 70),
-    ...(texts as Record<(typeof textFields)[number], string>),
+    ...(texts as Record<(typeof leafTexts)[number], string>),
   }
   if (!encodeLeaf(leaf).equals(view)) throw invalid()
   return leaf
+}
+
+export interface LeafEntry extends Omit<Leaf, 'moduleId' | 'argumentsDigest'> {
+  /** ISO 8601 in UTC, to the microsecond. */
+  readonly time: string
+  readonly moduleId: string
+  readonly argumentsDigest: string
+}
+
+/** A leaf as JSON has it, wherever entries of the record go out: bytes in lower-case hex. */
+export function leafEntry(leaf: Leaf): LeafEntry {
+  const { sequence, timeMicros, moduleId, argumentsDigest, ...texts } = leaf
+  const seconds = new Date(Math.floor(timeMicros / 1_000_000) * 1_000).toISOString().slice(0, -5)
+  return {
+    sequence,
+    time: `${seconds}.${String(timeMicros % 1_000_000).padStart(6, '0')}Z`,
+    timeMicros,
+    ...texts,
+    moduleId: Buffer.from(moduleId).toString('hex'),
+    argumentsDigest: Buffer.from(argumentsDigest).toString('hex'),
+  }
 }
 
 export interface LeafGroup {

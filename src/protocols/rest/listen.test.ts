@@ -107,6 +107,8 @@ before(async () => {
         head: () => Promise.reject(new Error('not asked')),
         heads: () => Promise.reject(new Error('not asked')),
         leaves: () => Promise.reject(new Error('not asked')),
+        search: () => Promise.reject(new Error('not asked')),
+        sinks: () => [],
       },
       readiness: () => Promise.reject(new Error('not asked')),
       metrics: {

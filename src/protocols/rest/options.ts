@@ -3,6 +3,11 @@
 import type { Claim } from '../../hsm/contract/commands.ts'
 import type { Caller, LogEntry } from '../../kms/kms.ts'
 
+interface LeafPage {
+  readonly leaves: readonly Uint8Array[]
+  readonly next?: number
+}
+
 /** The module's record, as its host keeps it. */
 export interface RecordReader {
   /** The signed note of the record as it is now. */
@@ -11,10 +16,43 @@ export interface RecordReader {
     from: number,
     limit: number,
   ) => Promise<{ readonly heads: readonly string[]; readonly next?: number }>
-  readonly leaves: (
-    from: number,
-    limit: number,
-  ) => Promise<{ readonly leaves: readonly Uint8Array[]; readonly next?: number }>
+  readonly leaves: (from: number, limit: number) => Promise<LeafPage>
+  /** Undefined while its index is being made. */
+  readonly search: (query: RecordQuery) => Promise<LeafPage | undefined>
+  readonly sinks: () => readonly SinkStatus[]
+}
+
+/** How far a sink is behind the record. */
+export interface SinkStatus {
+  readonly name: string
+  readonly type: 'file' | 'syslog' | 'http'
+  /** Sequence of the first entry that it does not have. */
+  readonly next: number
+  readonly lagEntries: number
+  /** Age of that entry; 0 when there is none. */
+  readonly lagSeconds: number
+  /** Whether the lag is beyond what the configuration says. */
+  readonly late: boolean
+  /** Why the last try failed; empty when it did not. */
+  readonly error: string
+  /** Milliseconds since 1970; 0 for never. */
+  readonly errorTime: number
+  readonly sentTime: number
+}
+
+/** What leaves are looked for by: docs of the route searchRecord. Times are inclusive. */
+export interface RecordQuery {
+  readonly key?: string | undefined
+  readonly identity?: string | undefined
+  readonly command?: string | undefined
+  readonly outcome?: string | undefined
+  readonly requestId?: string | undefined
+  readonly protocol?: string | undefined
+  readonly sinceMicros?: number | undefined
+  readonly untilMicros?: number | undefined
+  readonly order: 'newest' | 'oldest'
+  readonly from?: number | undefined
+  readonly limit: number
 }
 
 /** What must be well for the server to be of use. */

@@ -9,11 +9,13 @@ import { domainRoutes } from './routes/domain.ts'
 import { epochRoutes } from './routes/epochs.ts'
 import { identityRoutes } from './routes/identities.ts'
 import { keyRoutes } from './routes/keys.ts'
+import { recordSearchRoutes } from './routes/record-search.ts'
 import { systemRoutes } from './routes/system.ts'
 import { useRoutes } from './routes/use.ts'
 
 export const routes: readonly Route[] = [
   ...systemRoutes,
+  ...recordSearchRoutes,
   ...attestationRoutes,
   ...domainRoutes,
   ...epochRoutes,

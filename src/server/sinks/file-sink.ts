@@ -1,0 +1,86 @@
+/**
+ * JSON lines in a file. A batch is there when it is synced; what a failed write or a crash left of a
+ * line is cut off. From bytesMax on the file is put aside as `<path>.<sequence of its last entry>` and a
+ * new one begun: files that are complete are whoever's who moves or removes them.
+ */
+
+import { constants } from 'node:fs'
+import { type FileHandle, open, rename, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { syncFolder } from '../../host/durable-file.ts'
+import type { FileSettings } from './configuration.ts'
+import type { Line, Sink } from './sink.ts'
+
+/** Its group may read it, as a log shipper has to. */
+const mode = 0o640
+const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW
+/** Longer than any line. */
+const tailBytes = 64 * 1024
+
+export class FileSink implements Sink {
+  readonly entriesMax = 1_000
+  readonly #settings: FileSettings
+  #file: FileHandle | undefined
+  #length = 0
+
+  constructor(settings: FileSettings) {
+    this.#settings = settings
+  }
+
+  async deliver(lines: readonly Line[]): Promise<void> {
+    try {
+      if (this.#file && !(await this.#isThere(this.#file))) await this[Symbol.asyncDispose]()
+      this.#file ??= await this.#open()
+      const file = this.#file
+      const bytes = Buffer.from(lines.map(({ json }) => `${json}\n`).join(''))
+      for (let written = 0; written < bytes.length; ) {
+        const at = this.#length + written
+        written += (await file.write(bytes, written, bytes.length - written, at)).bytesWritten
+      }
+      await file.datasync()
+      this.#length += bytes.length
+    } catch (error) {
+      await this.#file?.truncate(this.#length).catch(() => undefined)
+      await this[Symbol.asyncDispose]()
+      throw error
+    }
+    if (this.#length >= this.#settings.bytesMax) await this.#putAside(lines)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const file = this.#file
+    this.#file = undefined
+    await file?.close()
+  }
+
+  async #open(): Promise<FileHandle> {
+    const { path: name } = this.#settings
+    const file = await open(name, flags, mode)
+    try {
+      const { size } = await file.stat()
+      const from = Math.max(0, size - tailBytes)
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(size - from), 0, size - from, from)
+      this.#length = from + buffer.subarray(0, bytesRead).lastIndexOf(0x0a) + 1
+      if (this.#length < size) await file.truncate(this.#length)
+      await syncFolder(path.dirname(name))
+      return file
+    } catch (error) {
+      await file.close()
+      throw error
+    }
+  }
+
+  /** Whether the file still has its name: what is written to one that was removed is lost. */
+  async #isThere(file: FileHandle): Promise<boolean> {
+    const named = await stat(this.#settings.path).catch(() => undefined)
+    const { dev, ino } = await file.stat()
+    return named?.dev === dev && named.ino === ino
+  }
+
+  async #putAside(lines: readonly Line[]): Promise<void> {
+    const { path: name } = this.#settings
+    await this[Symbol.asyncDispose]()
+    await rename(name, `${name}.${lines.at(-1)?.entry.sequence}`)
+    await syncFolder(path.dirname(name))
+  }
+}
