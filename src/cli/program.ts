@@ -63,6 +63,10 @@ export const groups: readonly Group[] = [
     add: async (program) => (await import('./commands/unlock.ts')).addUnlockCommand(program),
   },
   {
+    names: ['lock'],
+    add: async (program) => (await import('./commands/lock.ts')).addLockCommand(program),
+  },
+  {
     names: ['tamper'],
     add: async (program) => (await import('./commands/tamper.ts')).addTamperCommands(program),
   },
@@ -115,12 +119,14 @@ async function addKeys(program: Command): Promise<void> {
 }
 
 async function addDomain(program: Command): Promise<void> {
-  const [founding, attest, { addDomainCommands }, { addEpochCommands }] = await Promise.all([
-    import('./commands/founding.ts'),
-    import('./commands/attest.ts'),
-    import('./commands/domain.ts'),
-    import('./commands/epochs.ts'),
-  ])
+  const [founding, attest, { addDomainCommands }, { addEpochCommands }, { addSealCommands }] =
+    await Promise.all([
+      import('./commands/founding.ts'),
+      import('./commands/attest.ts'),
+      import('./commands/domain.ts'),
+      import('./commands/epochs.ts'),
+      import('./commands/seals.ts'),
+    ])
   const domain = program
     .command('domain')
     .summary('found a security domain, renew its keys; who decides in it, what it says of itself')
@@ -128,6 +134,7 @@ async function addDomain(program: Command): Promise<void> {
   attest.addDomainStatementCommand(domain)
   addDomainCommands(domain)
   addEpochCommands(domain)
+  addSealCommands(domain)
 }
 
 /** Those of the command that was asked for, or all. */

@@ -459,6 +459,8 @@ export type ErrorCode =
   | 'ROUTE_NOT_FOUND'
   | 'RULES_NOT_MET'
   | 'SEAL_INVALID'
+  | 'SEAL_LAST'
+  | 'SEAL_MISSING'
   | 'SECURE_HEAP_FULL'
   | 'SHARE_INVALID'
   | 'STATE_INVALID'
@@ -466,6 +468,7 @@ export type ErrorCode =
   | 'TOKEN_INVALID'
   | 'TOKEN_NOT_FOUND'
   | 'TOO_MANY_FAILURES'
+  | 'TPM_FAILED'
   | 'USES_EXHAUSTED'
   | 'VERSION_NOT_FOUND'
   | 'WRAPPED_KEY_INVALID'
@@ -876,6 +879,16 @@ export interface Api {
     readonly request: { readonly body: { readonly approvals?: Approvals | undefined } }
     readonly answer: undefined
   }
+  addSeal: {
+    readonly request: {
+      readonly body: {
+        readonly kind: 'passphrase' | 'tpm'
+        readonly sealed: Uint8Array
+        readonly approvals?: Approvals | undefined
+      }
+    }
+    readonly answer: undefined
+  }
   agree: {
     readonly request: {
       readonly path: { readonly namespace: string; readonly key: string }
@@ -1084,8 +1097,11 @@ export interface Api {
           | 'resetLogin'
           | 'rotateKek'
           | 'retireKek'
+          | 'addSeal'
+          | 'removeSeal'
+          | 'confirmCounter'
         readonly arguments: Readonly<Record<string, unknown>>
-        readonly pin?: Uint8Array | undefined
+        readonly parts?: Readonly<Record<string, Uint8Array>> | undefined
         readonly requester: string
         readonly validSeconds?: number | undefined
       }
@@ -1295,6 +1311,15 @@ export interface Api {
       readonly next?: string | undefined
     }
   }
+  listSeals: {
+    readonly request: object
+    readonly answer: {
+      readonly seals: readonly {
+        readonly kind: 'passphrase' | 'key-file' | 'tpm'
+        readonly made: number
+      }[]
+    }
+  }
   listSinks: {
     readonly request: object
     readonly answer: {
@@ -1318,6 +1343,10 @@ export interface Api {
   listVersions: {
     readonly request: { readonly path: { readonly namespace: string; readonly key: string } }
     readonly answer: { readonly items: readonly KeyVersion[] }
+  }
+  lock: {
+    readonly request: { readonly body: { readonly confirm: string } }
+    readonly answer: undefined
   }
   logIn: {
     readonly request: {
@@ -1357,6 +1386,31 @@ export interface Api {
     }
     readonly answer: Statements
   }
+  pinCounter: {
+    readonly request: {
+      readonly body: {
+        readonly challenge: string
+        readonly pin: { readonly publicKey: string; readonly name: string }
+        readonly attestation: Uint8Array
+        readonly signature: Uint8Array
+        readonly approvals?: Approvals | undefined
+      }
+    }
+    readonly answer: undefined
+  }
+  prepareCounter: {
+    readonly request: object
+    readonly answer: {
+      readonly challenge: string
+      readonly pin: { readonly publicKey: string; readonly name: string }
+      readonly attestation: Uint8Array
+      readonly signature: Uint8Array
+    }
+  }
+  prepareTpmSeal: {
+    readonly request: { readonly body: { readonly pcrs?: string | undefined } }
+    readonly answer: { readonly sealed: Uint8Array }
+  }
   random: {
     readonly request: {
       readonly body: {
@@ -1385,6 +1439,15 @@ export interface Api {
   }
   removeGrant: {
     readonly request: { readonly path: { readonly namespace: string; readonly grant: string } }
+    readonly answer: undefined
+  }
+  removeSeal: {
+    readonly request: {
+      readonly body: {
+        readonly kind: 'passphrase' | 'key-file' | 'tpm'
+        readonly approvals?: Approvals | undefined
+      }
+    }
     readonly answer: undefined
   }
   renameIdentity: {
@@ -1506,6 +1569,26 @@ export interface Api {
       }
     }
     readonly answer: { readonly rotation: Rotation; readonly shares?: Uint8Array | undefined }
+  }
+  shredStatement: {
+    readonly request: {
+      readonly body: {
+        readonly sealed?: Uint8Array | undefined
+        readonly custodians?:
+          | {
+              readonly threshold: number
+              readonly people: readonly (
+                | { readonly name: string; readonly kind: 'key'; readonly publicKey: string }
+                | { readonly name: string; readonly kind: 'passphrase' }
+              )[]
+            }
+          | undefined
+        readonly passphrases?: Uint8Array | undefined
+        readonly requester: string
+        readonly validSeconds?: number | undefined
+      }
+    }
+    readonly answer: Statements
   }
   sign: {
     readonly request: {

@@ -3,12 +3,19 @@
  * is not started again before the folder is settled (turn-epoch.ts has the steps).
  */
 
-import type { Claim } from '../hsm/contract/commands.ts'
+import type { Call, Claim } from '../hsm/contract/commands.ts'
 import type { Gate } from './gate.ts'
 import type { ModuleFiles } from './module-files.ts'
 import type { EpochRequest, HostOptions } from './options.ts'
 import type { Session } from './session.ts'
-import { type EpochResult, type EpochTurn, epochTurn, turnEpoch } from './turn-epoch.ts'
+import {
+  type EpochResult,
+  type EpochTurn,
+  epochTurn,
+  type OwnSecret,
+  ownSecret,
+  turnEpoch,
+} from './turn-epoch.ts'
 
 /** The part of a host that is needed here. */
 export interface TurningHost {
@@ -24,6 +31,8 @@ export interface TurningHost {
 export class Epochs {
   readonly #host: TurningHost
   #turning: Promise<EpochResult> | undefined
+  /** The host's own secret for a seal that people were asked to approve. */
+  #own: OwnSecret | undefined
   /** The last in line of what must not happen while an epoch is turned. */
   #line: Promise<unknown> = Promise.resolve()
 
@@ -48,11 +57,25 @@ export class Epochs {
     return this.exclusively(() => this.#renew(claim, request))
   }
 
+  /** What renew asks the module first. @throws HsmError ARGUMENT_INVALID; HostError */
+  async callFor(request: EpochRequest): Promise<Call<'beginEpoch'>> {
+    const { options } = this.#host
+    this.#own = await ownSecret(options, this.#ready().transportKey)
+    return epochTurn(options, this.#own, request).begin
+  }
+
+  #ready(): { readonly session: Session; readonly transportKey: Uint8Array } {
+    const session = this.#host.session()
+    if (!session?.ready || !this.#host.gate.door) throw this.#host.gate.unavailable()
+    return { session, transportKey: session.ready.transportKey }
+  }
+
   async #renew(claim: Claim, request: EpochRequest): Promise<EpochResult> {
     const { options, gate, turned } = this.#host
-    const session = this.#host.session()
-    if (!session?.ready || !gate.door) throw gate.unavailable()
-    const turn = await epochTurn(options, session.ready.transportKey, request)
+    const { session, transportKey } = this.#ready()
+    const approved = request.approvals && this.#own
+    const own = approved ?? (await ownSecret(options, transportKey))
+    const turn = epochTurn(options, own, request)
     gate.leave()
     this.#turning = this.#turn(session, claim, turn).finally(() => {
       this.#turning = undefined
@@ -61,6 +84,7 @@ export class Epochs {
     })
     const result = await this.#turning
     await turn.kept()
+    this.#own = undefined
     turned(result)
     return result
   }

@@ -7,12 +7,14 @@
  */
 
 import path from 'node:path'
-import type { Claim } from '../hsm/contract/commands.ts'
+import type { Call, Claim } from '../hsm/contract/commands.ts'
+import type { PinnedCounterKey } from '../hsm/contract/domain-commands.ts'
 import type { DoorClient } from './door-client.ts'
 import { messageOf } from './errors.ts'
 import type { HostLogEntry } from './options.ts'
 import { ask, call, hostClaim } from './start-up.ts'
 import { TpmCounter, type TpmCounterOptions } from './tpm/counter.ts'
+import { TpmError } from './tpm/errors.ts'
 
 /** In the data folder. */
 const counterFolderName = 'tpm-counter'
@@ -51,7 +53,7 @@ export class HostFreshness {
       const { counter: options } = this.#options
       if (options === undefined) throw new Error('no TPM was named')
       const counter = await TpmCounter.open(this.#folder, options)
-      await this.#take(door, hostClaim, counter, {})
+      await this.#take(door, hostClaim, await callFor(door, hostClaim, counter), counter)
     } catch (error) {
       const message = `freshness is not confirmed: ${messageOf(error)}`
       this.#options.log({ level: 'error', message })
@@ -59,31 +61,59 @@ export class HostFreshness {
   }
 
   /**
-   * Makes a counter in this machine's TPM, in place of any other, and pins it in the sealed state: from
-   * then on a start with an older state stops the module. Under the rule `unlock`.
-   * @throws TpmError; HsmError what the module refused; HostError
+   * The command that pins the counter of this machine's TPM, which is made if there is none yet: good for one
+   * time, and for people to approve before.
+   * @throws TpmError; HostError
    */
-  async pin(claim: Claim, approvals?: Uint8Array, door = this.#options.door()): Promise<void> {
-    const counter = await TpmCounter.create(this.#folder, this.#options.counter ?? {})
+  async pinCall(claim: Claim, door = this.#options.door()): Promise<Call<'confirmCounter'>> {
+    const { counter: options } = this.#options
+    if (options === undefined) {
+      throw new TpmError('TPM_UNAVAILABLE', 'no TPM was named: start the server with --tpm.')
+    }
+    const counter = await TpmCounter.create(this.#folder, options)
     const { publicKey, name } = counter.pinned
     const pin = { publicKey: Buffer.from(publicKey, 'base64').toString('hex'), name }
-    await this.#take(door, claim, counter, { pin, ...(approvals && { approvals }) })
+    return callFor(door, claim, counter, pin)
   }
 
-  /** What the module answers is durable when it arrives: then the counter follows. */
+  /**
+   * Pins the counter in the sealed state, in place of any other: from then on a start with an older state stops
+   * the module. Under the rule `unlock`.
+   * @param pinning what pinCall answered, perhaps with approvals
+   * @throws TpmError; HsmError what the module refused; HostError
+   */
+  async pin(
+    claim: Claim,
+    pinning: Call<'confirmCounter'>,
+    door = this.#options.door(),
+  ): Promise<void> {
+    const counter = await TpmCounter.open(this.#folder, this.#options.counter)
+    await this.#take(door, claim, pinning, counter)
+  }
+
+  /** What the module answers is durable when it arrives: then the counter follows, to what it answered. */
   async #take(
     door: DoorClient,
     claim: Claim,
+    asked: Call<'confirmCounter'>,
     counter: TpmCounter,
-    { pin, approvals }: { pin?: { publicKey: string; name: string }; approvals?: Uint8Array },
   ): Promise<void> {
-    const asked = call('getChallenge', { command: 'confirmCounter' }, {})
-    const { challenge } = (await ask(door, claim, asked)).result
-    const { value, attestation, signature } = await counter.read(Buffer.from(challenge, 'hex'))
-    const parts = { attestation, signature, ...(approvals && { approvals }) }
-    const args = pin === undefined ? { challenge } : { challenge, pin }
-    const { result } = await ask(door, claim, call('confirmCounter', args, parts))
+    await ask(door, claim, asked)
     this.#isPinned = true
-    if (value < result.next) await counter.raise()
+    await counter.raise()
   }
+}
+
+/** With the counter's word for a new challenge. */
+async function callFor(
+  door: DoorClient,
+  claim: Claim,
+  counter: TpmCounter,
+  pin?: PinnedCounterKey,
+): Promise<Call<'confirmCounter'>> {
+  const asked = call('getChallenge', { command: 'confirmCounter' }, {})
+  const { challenge } = (await ask(door, claim, asked)).result
+  const { attestation, signature } = await counter.read(Buffer.from(challenge, 'hex'))
+  const args = pin === undefined ? { challenge } : { challenge, pin }
+  return call('confirmCounter', args, { attestation, signature })
 }

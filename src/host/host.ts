@@ -84,13 +84,14 @@ export class Host implements AsyncDisposable {
       () => new Date(),
       (error) => options.log({ level: 'warn', message: `host.events: ${messageOf(error)}` }),
     )
-    this.seals = new Seals(this, folder.path, (event, members) => this.events.add(event, members))
     this.#epochs = new Epochs({
       ...{ options, files, gate: this.#gate },
       session: () => this.#session,
       snapshotTaken: () => this.#snapshots.settled,
       turned: ({ epoch, kek }) => this.events.add('epoch turned', { epoch, kek }),
     })
+    const beside = { epochs: this.#epochs, events: this.events, tpm: options.counter }
+    this.seals = new Seals(this, { folder: folder.path, ...beside })
   }
 
   get #place(): Place {
@@ -194,9 +195,9 @@ export class Host implements AsyncDisposable {
     return this.#epochs.renew(claim, request)
   }
 
-  /** One after the other, and not while an epoch is turned. */
-  exclusively<T>(work: () => Promise<T>): Promise<T> {
-    return this.#epochs.exclusively(work)
+  /** The command that renewEpoch begins with, for people to approve. @throws HsmError, HostError */
+  epochCall(request: EpochRequest): Promise<Call<'beginEpoch'>> {
+    return this.#epochs.callFor(request)
   }
 
   /** The signed note of the record as it is now, durable. */

@@ -71,6 +71,9 @@ export async function newDomain(
 ): Promise<FoundedDomain> {
   const domain = await foundDomain(session.door, files, options.development, fed)
   await folder.commitFounding(domain)
-  if (options.counter && fed.kind === 'tpm') await freshness.pin(hostClaim, undefined, session.door)
+  if (options.counter && fed.kind === 'tpm') {
+    const { door } = session
+    await freshness.pin(hostClaim, await freshness.pinCall(hostClaim, door), door)
+  }
   return domain
 }

@@ -8,133 +8,152 @@
  */
 
 import { hash } from 'node:crypto'
-import { rename, rm } from 'node:fs/promises'
+import { rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
-import type { Claim } from '../hsm/contract/commands.ts'
+import type { Call, Claim } from '../hsm/contract/commands.ts'
 import type { SealKind } from '../hsm/contract/domain-commands.ts'
 import { makeFolder, namesIfThere, syncFolder } from './durable-file.ts'
+import type { Epochs } from './epochs.ts'
 import { HostError } from './errors.ts'
+import type { EventFile } from './events.ts'
 import { type Answer, call, sealSecret } from './start-up.ts'
-import { readSeal, removeSeal, sealsIn, writeSeal } from './state-files.ts'
+import { readSeal, removeSeal, sealFile, sealsIn, writeSeal } from './state-files.ts'
 import { makeTpmSeal, type TpmPolicy, tpmFolderName } from './tpm/seal.ts'
 import type { TpmOptions } from './tpm/tools.ts'
 
 /** The part of a host that is needed here. */
 export interface SealingHost {
-  run(claim: Claim, command: ReturnType<typeof addSealCall>): Promise<Answer<'addSeal'>>
+  run<N extends 'addSeal' | 'removeSeal'>(claim: Claim, command: Call<N>): Promise<Answer<N>>
   transportPublicKey(): Promise<Uint8Array>
-  /** Not while there may be another root key before the seal is kept. */
-  exclusively<T>(work: () => Promise<T>): Promise<T>
 }
 
-export interface AddOptions {
-  /** The part `approvals`, where the domain has a rule for it. */
-  readonly approvals?: Uint8Array | undefined
+export interface SealingPlace {
+  /** The data folder. */
+  readonly folder: string
+  readonly tpm: TpmOptions | undefined
+  /** There is no other root key before a seal is kept. */
+  readonly epochs: Pick<Epochs, 'exclusively'>
+  readonly events: Pick<EventFile, 'add'>
 }
 
-const addSealCall = (seal: SealKind, secret: Uint8Array, { approvals }: AddOptions) =>
-  call('addSeal', { seal }, { secret, ...(approvals && { approvals }) })
+export interface KeptSeal {
+  readonly kind: SealKind
+  /** Milliseconds since 1970, by the clock of the file system. */
+  readonly made: number
+}
+
+/** The part `approvals`, where the domain has a rule for it. */
+type Approvals = Uint8Array | undefined
+
+/** What a TPM keeps of a seal that is not added yet: the digest of its sealed secret stands behind it. */
+const preparedPrefix = 'new-'
 
 export class Seals {
   readonly #host: SealingHost
-  /** The data folder. */
-  readonly #folder: string
-  readonly #added: (event: string, members: { readonly kind: SealKind }) => void
+  readonly #place: SealingPlace
 
-  constructor(
-    host: SealingHost,
-    folder: string,
-    added: (event: string, members: { readonly kind: SealKind }) => void,
-  ) {
+  constructor(host: SealingHost, place: SealingPlace) {
     this.#host = host
-    this.#folder = folder
-    this.#added = added
+    this.#place = place
   }
 
-  /** The kinds of which there is one, sorted. */
-  list(): Promise<SealKind[]> {
-    return sealsIn(this.#moduleFolder)
+  /** Those of the epoch in force, by kind. */
+  async list(): Promise<KeptSeal[]> {
+    const kinds = await sealsIn(this.#moduleFolder)
+    return Promise.all(
+      kinds.map(async (kind) => {
+        const { mtimeMs } = await stat(sealFile(this.#moduleFolder, kind))
+        return { kind, made: Math.trunc(mtimeMs) }
+      }),
+    )
   }
 
   /**
-   * A seal of this kind, in place of the one that there was. Overwrites the bytes of the secret.
-   * @throws HsmError what the module refused; HostError
+   * A seal of this kind, in place of the one that there was.
+   * @param sealed its secret, sealed to the module; for the kind `tpm`, what prepareTpm answered last
+   * @throws HsmError what the module refused; HostError SEAL_MISSING for another
    */
   async add(
     claim: Claim,
     kind: SealKind,
-    secret: Uint8Array,
-    options: AddOptions = {},
+    sealed: Uint8Array,
+    approvals?: Approvals,
   ): Promise<void> {
-    await this.#host.exclusively(async () =>
-      writeSeal(this.#moduleFolder, kind, await this.#make(claim, kind, secret, options)),
-    )
-    this.#added('seal added', { kind })
+    await this.#place.epochs.exclusively(async () => {
+      const prepared = kind === 'tpm' ? await this.#preparedFor(sealed) : undefined
+      const parts = { secret: sealed, ...(approvals && { approvals }) }
+      const { seal } = (await this.#host.run(claim, call('addSeal', { seal: kind }, parts))).parts
+      if (prepared !== undefined) await this.#rename(prepared, nameOf(seal))
+      await writeSeal(this.#moduleFolder, kind, seal)
+      if (prepared !== undefined) await this.#forgetAllBut(nameOf(seal))
+    })
+    this.#place.events.add('seal added', { kind })
   }
 
-  /** The same for this machine's TPM. @throws TpmError, HsmError, HostError */
-  addTpm(
-    claim: Claim,
-    policy: TpmPolicy,
-    options: AddOptions & TpmOptions & { readonly pin?: Uint8Array } = {},
-  ): Promise<void> {
-    return this.#host.exclusively(() => this.#addTpm(claim, policy, options))
+  /** Has this machine's TPM keep a new secret; answers it sealed to the module. @throws TpmError, HostError */
+  prepareTpm(policy: TpmPolicy): Promise<Uint8Array> {
+    return this.#place.epochs.exclusively(async () => {
+      const names = (await namesIfThere(this.#tpmFolder)) ?? []
+      for (const name of names) if (name.startsWith(preparedPrefix)) await this.#forget(name)
+      const place = path.join(this.#tpmFolder, preparedPrefix)
+      await makeFolder(this.#tpmFolder)
+      const secret = await makeTpmSeal(place, policy, this.#place.tpm)
+      const sealed = sealSecret(await this.#host.transportPublicKey(), secret)
+      await this.#rename(preparedPrefix, preparedPrefix + nameOf(sealed))
+      return sealed
+    })
   }
 
-  async #addTpm(
-    claim: Claim,
-    policy: TpmPolicy,
-    { pin, approvals, tcti }: AddOptions & TpmOptions & { readonly pin?: Uint8Array },
-  ): Promise<void> {
-    const all = path.join(this.#folder, tpmFolderName)
-    const made = path.join(all, 'new')
-    await makeFolder(all)
-    await rm(made, { recursive: true, force: true })
-    const secret = await makeTpmSeal(made, policy, { tcti }, pin)
-    const seal = await this.#make(claim, 'tpm', secret, { approvals })
-    const kept = nameOf(seal)
-    await rename(made, path.join(all, kept))
-    await syncFolder(all)
-    await writeSeal(this.#moduleFolder, 'tpm', seal)
-    this.#added('seal added', { kind: 'tpm' })
-    const others = ((await namesIfThere(all)) ?? []).filter((name) => name !== kept)
-    for (const name of others) await rm(path.join(all, name), { recursive: true })
-  }
-
-  /** @throws HostError SEAL_MISSING, and SEAL_LAST for the only one that there is */
-  async remove(kind: SealKind): Promise<void> {
-    const kinds = await this.list()
-    if (!kinds.includes(kind)) {
-      throw new HostError('SEAL_MISSING', `there is no seal of the kind "${kind}".`)
-    }
-    if (kinds.length === 1) {
-      const message = 'it is the only seal: add another first, or the domain stays closed.'
-      throw new HostError('SEAL_LAST', message)
-    }
-    await removeSeal(this.#moduleFolder, kind)
-    this.#added('seal removed', { kind })
-    if (kind === 'tpm') {
-      await rm(path.join(this.#folder, tpmFolderName), { recursive: true, force: true })
-    }
+  /**
+   * @throws HsmError what the module refused; HostError SEAL_MISSING, and SEAL_LAST for the only one that
+   *   there is
+   */
+  async remove(claim: Claim, kind: SealKind, approvals?: Approvals): Promise<void> {
+    await this.#place.epochs.exclusively(async () => {
+      const kinds = await sealsIn(this.#moduleFolder)
+      if (!kinds.includes(kind)) {
+        throw new HostError('SEAL_MISSING', `there is no seal of the kind "${kind}".`)
+      }
+      if (kinds.length === 1) {
+        const message = 'it is the only seal: add another first, or the domain stays closed.'
+        throw new HostError('SEAL_LAST', message)
+      }
+      const parts = approvals ? { approvals } : {}
+      await this.#host.run(claim, call('removeSeal', { seal: kind }, parts))
+      await removeSeal(this.#moduleFolder, kind)
+      if (kind === 'tpm') await rm(this.#tpmFolder, { recursive: true, force: true })
+    })
+    this.#place.events.add('seal removed', { kind })
   }
 
   get #moduleFolder(): string {
-    return path.join(this.#folder, 'module')
+    return path.join(this.#place.folder, 'module')
   }
 
-  async #make(
-    claim: Claim,
-    kind: SealKind,
-    secret: Uint8Array,
-    options: AddOptions,
-  ): Promise<Uint8Array> {
-    try {
-      const transportKey = await this.#host.transportPublicKey()
-      const command = addSealCall(kind, sealSecret(transportKey, secret), options)
-      return (await this.#host.run(claim, command)).parts.seal
-    } finally {
-      secret.fill(0)
+  get #tpmFolder(): string {
+    return path.join(this.#place.folder, tpmFolderName)
+  }
+
+  async #preparedFor(sealed: Uint8Array): Promise<string> {
+    const prepared = preparedPrefix + nameOf(sealed)
+    if ((await namesIfThere(this.#tpmFolder))?.includes(prepared)) return prepared
+    const message = 'the TPM keeps no secret for this seal: ask for it anew, and add that.'
+    throw new HostError('SEAL_MISSING', message)
+  }
+
+  async #rename(from: string, to: string): Promise<void> {
+    await rename(path.join(this.#tpmFolder, from), path.join(this.#tpmFolder, to))
+    await syncFolder(this.#tpmFolder)
+  }
+
+  async #forgetAllBut(kept: string): Promise<void> {
+    for (const name of (await namesIfThere(this.#tpmFolder)) ?? []) {
+      if (name !== kept) await this.#forget(name)
     }
+  }
+
+  async #forget(name: string): Promise<void> {
+    await rm(path.join(this.#tpmFolder, name), { recursive: true, force: true })
   }
 }
 
@@ -147,6 +166,6 @@ export async function tpmPlace(folder: string): Promise<string> {
   return path.join(all, kept !== undefined && names.includes(kept) ? kept : 'first')
 }
 
-function nameOf(seal: Uint8Array): string {
-  return hash('sha256', seal, 'hex').slice(0, 32)
+function nameOf(bytes: Uint8Array): string {
+  return hash('sha256', bytes, 'hex').slice(0, 32)
 }

@@ -185,6 +185,10 @@ export async function writeSeal(folder: string, kind: SealKind, seal: Uint8Array
   await writeDurably(path.join(seals, kind), [seal])
 }
 
+export function sealFile(folder: string, kind: SealKind): string {
+  return path.join(folder, 'seals', kind)
+}
+
 /** The kinds of which there is a seal, sorted. */
 export async function sealsIn(folder: string): Promise<SealKind[]> {
   const names = new Set(await namesIfThere(path.join(folder, 'seals')))
@@ -199,7 +203,7 @@ export async function removeSeal(folder: string, kind: SealKind): Promise<void> 
 
 /** @throws HostError SEAL_MISSING */
 export async function readSeal(folder: string, kind: SealKind): Promise<Buffer> {
-  const seal = await readIfThere(path.join(folder, 'seals', kind))
+  const seal = await readIfThere(sealFile(folder, kind))
   if (seal !== undefined) return seal
   throw new HostError(
     'SEAL_MISSING',

@@ -34,20 +34,34 @@ export type EpochResult = Commands['commitEpoch']['result'] & {
   readonly shares?: Uint8Array
 }
 
+/** The secret of the new seal where the host makes it, sealed, and what it is kept in. */
+export interface OwnSecret {
+  readonly sealed: Uint8Array
+  readonly files: Readonly<Record<string, Uint8Array>>
+  readonly kept: () => Promise<void>
+}
+
+export async function ownSecret(
+  { newSecret }: HostOptions,
+  transportKey: Uint8Array,
+): Promise<OwnSecret | undefined> {
+  const own = await newSecret?.()
+  return own && { ...own, sealed: sealSecret(transportKey, own.secret) }
+}
+
 /**
  * What was asked for: the secret of the seal comes from whoever asks, or from the host itself.
  * @throws HsmError ARGUMENT_INVALID
  */
-export async function epochTurn(
-  { sealKind, newSecret }: HostOptions,
-  transportKey: Uint8Array,
+export function epochTurn(
+  { sealKind }: HostOptions,
+  own: OwnSecret | undefined,
   { sealed, custodians, passphrases, approvals }: EpochRequest,
-): Promise<EpochTurn> {
-  if (newSecret && sealed) throw invalid('in development the server makes the secret of the seal')
+): EpochTurn {
+  if (own && sealed) throw invalid('in development the server makes the secret of the seal')
   // What a person brings is no secret of this machine's TPM, which gets a seal of its own later.
-  const kind = sealKind === 'tpm' && !newSecret ? 'passphrase' : sealKind
-  const own = await newSecret?.()
-  const secret = own ? sealSecret(transportKey, own.secret) : sealed
+  const kind = sealKind === 'tpm' && !own ? 'passphrase' : sealKind
+  const secret = own ? own.sealed : sealed
   const args = { ...(secret ? { seal: kind } : {}), ...(custodians ? { custodians } : {}) }
   const parts = {
     ...(secret ? { secret } : {}),

@@ -40,6 +40,7 @@ export const commands: { readonly [N in CommandName]: Row<N> } = {
   unlock: life.unlock,
   lock: life.lock,
   addSeal: life.addSeal,
+  removeSeal: life.removeSeal,
   getChallenge: domain.getChallenge,
   getDomainState: domain.getDomainState,
   changeDomain: domain.changeDomain,

@@ -6,6 +6,7 @@
 
 import assert from 'node:assert/strict'
 import type { HostErrorCode } from '../host/errors.ts'
+import { TpmError } from '../host/tpm/errors.ts'
 import type { Call, Claim, CommandName, Commands, Outcome } from '../hsm/contract/commands.ts'
 import { KmsError, type KmsErrorCode, kmsErrorCodes } from './errors.ts'
 import type { Caller, Kms } from './kms.ts'
@@ -74,8 +75,18 @@ export function answerOf<N extends CommandName>(outcome: Outcome): Answer<N> {
   return outcome as Answer<N>
 }
 
+/** What the host does besides commands. @throws KmsError */
+export async function ofHost<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw asKmsError(error)
+  }
+}
+
 /** What the host throws, by the code that callers of the manager hear. Others are given back. */
 export function asKmsError(error: unknown): unknown {
+  if (error instanceof TpmError) return new KmsError('TPM_FAILED', error.message, { cause: error })
   if (error instanceof KmsError || !(error instanceof Error) || !('code' in error)) return error
   const code = unavailable.some((known) => known === error.code) ? 'MODULE_UNAVAILABLE' : error.code
   return isKmsErrorCode(code) ? new KmsError(code, error.message, { cause: error }) : error

@@ -62,23 +62,27 @@ export const domainCommands = [
   'resetLogin',
   'rotateKek',
   'retireKek',
+  'addSeal',
+  'removeSeal',
+  'confirmCounter',
 ] as const
 
 export interface DomainCommand {
   readonly command: (typeof domainCommands)[number]
   readonly arguments: object
-  readonly pin?: Uint8Array | undefined
+  /** By name. */
+  readonly parts?: Readonly<Record<string, Uint8Array>> | undefined
 }
 
 /** What to sign so that such a command runs. @throws KmsError ACCESS_DENIED */
 export async function domainStatement(
   kms: Kms,
   caller: Caller,
-  { command, arguments: args, pin }: DomainCommand,
+  { command, arguments: args, parts = {} }: DomainCommand,
   request: StatementRequest,
 ): Promise<string[]> {
   await assertPermission(kms, caller, everywhere, 'approvals:request')
-  const call = { command, arguments: args, parts: pin === undefined ? {} : { pin } } as Call
+  const call = { command, arguments: args, parts } as Call
   return statementsFor(kms, caller, [call], request)
 }
 

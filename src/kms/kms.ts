@@ -3,7 +3,9 @@
  * log, and the caches that keep the database off the hot path. `openKms` (open.ts) makes it.
  */
 
+import type { HostFreshness } from '../host/freshness.ts'
 import type { EpochRequest } from '../host/options.ts'
+import type { Seals } from '../host/seals.ts'
 import type { EpochResult } from '../host/turn-epoch.ts'
 import type { Call, Claim, Outcome } from '../hsm/contract/commands.ts'
 import type { KeyId } from '../hsm/contract/keys.ts'
@@ -29,6 +31,12 @@ export interface ModuleHost {
   call(claim: Claim, calls: readonly Call[]): Promise<Outcome[]>
   /** The next epoch of the domain, with its seal; calls wait meanwhile. */
   renewEpoch(claim: Claim, request: EpochRequest): Promise<EpochResult>
+  /** What that asks the module first, for people to approve. */
+  epochCall(request: EpochRequest): Promise<Call<'beginEpoch'>>
+  readonly seals: Pick<Seals, 'list' | 'add' | 'prepareTpm' | 'remove'>
+  readonly freshness: Pick<HostFreshness, 'pinCall' | 'pin'>
+  /** Resolves when the module waits for what opens it. */
+  lock(claim: Claim): Promise<void>
 }
 
 /** Who asks, and how: it goes into the record with every command. */

@@ -91,14 +91,12 @@ suite('jobs', () => {
       await scheduleDestruction(t.kms, t.as('security-officer'), namespace, name, { days: 1 })
     }
     let calls = 0
-    await t.reopen({
-      call: (claim, asked) => {
-        calls += 1
-        if (calls === 1) throw new Error('a call that fails')
-        return t.host.call(claim, asked)
-      },
-      renewEpoch: (claim, request) => t.host.renewEpoch(claim, request),
+    const failing = t.through((claim, asked) => {
+      calls += 1
+      if (calls === 1) throw new Error('a call that fails')
+      return t.host.call(claim, asked)
     })
+    await t.reopen(failing)
     const states = async () => {
       const found = names.map((name) => getKey(t.kms, t.as('operator'), namespace, name))
       return (await Promise.all(found)).map(({ state }) => state)

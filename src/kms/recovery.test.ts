@@ -191,16 +191,13 @@ suite('what a crash leaves', () => {
   /** Fails the calls that are listed, with the module having run them or not. */
   function failingHost(failing: readonly Cut[]): ModuleHost {
     let calls = 0
-    return {
-      call: async (claim, asked) => {
-        calls += 1
-        const cut = failing.find(({ at }) => at === calls)
-        if (cut?.side === 'behind') await t.host.call(claim, asked)
-        if (cut) throw new HostError('MODULE_ENDED', 'the module ended')
-        return t.host.call(claim, asked)
-      },
-      renewEpoch: (claim, request) => t.host.renewEpoch(claim, request),
-    }
+    return t.through(async (claim, asked) => {
+      calls += 1
+      const cut = failing.find(({ at }) => at === calls)
+      if (cut?.side === 'behind') await t.host.call(claim, asked)
+      if (cut) throw new HostError('MODULE_ENDED', 'the module ended')
+      return t.host.call(claim, asked)
+    })
   }
 
   test('a module that goes away leaves a change that the job finishes', async () => {

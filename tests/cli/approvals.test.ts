@@ -53,7 +53,8 @@ suite('approvals on the command line', { timeout: 240_000 }, () => {
       ])
       people.push({ name, roles: ['officer'], credential: made.credential })
     }
-    const rules = { officers: two, rules: two, export: two, destroy: two, tamper: two, epoch: two }
+    const names = ['officers', 'rules', 'export', 'destroy', 'tamper', 'epoch', 'unlock']
+    const rules = Object.fromEntries(names.map((name) => [name, two]))
     writeFileSync(desk.file('people.json'), JSON.stringify({ people, rules }))
     await desk.ok(['domain', 'change', 'people.json'])
   })
@@ -174,6 +175,61 @@ suite('approvals on the command line', { timeout: 240_000 }, () => {
     assert.equal(await phase(), 'done')
   })
 
+  test('a seal is added, with the passphrase that was sealed for the request, and taken away', async () => {
+    secretFile('further', 'a further passphrase')
+    const passphrases = ['--passphrase-file', 'further']
+    const alone = ['domain', 'add-seal', ...passphrases]
+    await refuses(alone, exitCodes.refused, 'APPROVALS_MISSING')
+    await request(['add-seal', ...passphrases], 'seal.json')
+    const { stderr } = await sign('seal.json', 'anna')
+    assert.match(stderr, /^Make a further way to unlock the domain: a passphrase\.$/m)
+    const add = ['domain', 'add-seal', '--approvals', 'seal.json']
+    await refuses(add, exitCodes.refused, 'APPROVALS_MISSING')
+    await sign('seal.json', 'carl')
+    const lie = JSON.parse(readFileSync(desk.file('seal.json'), 'utf8'))
+    lie.parts.secret = `${lie.parts.secret.slice(0, -4)}AAAA`
+    writeFileSync(desk.file('seal-lie.json'), JSON.stringify(lie))
+    const lied = ['domain', 'add-seal', '--approvals', 'seal-lie.json']
+    await refuses(lied, exitCodes.notValid, 'APPROVAL_INVALID')
+    await desk.ok(add)
+    await refuses(add, exitCodes.refused, 'CHALLENGE_INVALID')
+    const { seals } = await desk.json(['domain', 'seals'])
+    const kinds = (seals as { kind: string }[]).map(({ kind }) => kind)
+    assert.deepEqual(kinds, ['key-file', 'passphrase'])
+    const remove = ['domain', 'remove-seal', 'passphrase']
+    await refuses(remove, exitCodes.refused, 'APPROVALS_MISSING')
+    await request(['remove-seal', 'passphrase'], 'unseal.json')
+    for (const person of ['anna', 'ben']) await sign('unseal.json', person)
+    await refuses([...add, 'unseal.json'], exitCodes.notValid, 'APPROVAL_INVALID')
+    await desk.ok([...remove, '--approvals', 'unseal.json'])
+    const last = ['domain', 'remove-seal', 'key-file']
+    await refuses(last, exitCodes.refused, 'SEAL_LAST')
+    await refuses(remove, exitCodes.refused, 'SEAL_MISSING')
+  })
+
+  test('an epoch is shredded as it was approved, and the server starts with its seal', async () => {
+    const { module } = await desk.json(['status'])
+    const { domainId, epoch } = module as { domainId: string; epoch: number }
+    const shred = ['domain', 'shred', '--confirm', domainId, '--no-wait']
+    await refuses(shred, exitCodes.refused, 'APPROVALS_MISSING')
+    await request(['shred'], 'shred.json')
+    const { stderr } = await sign('shred.json', 'anna')
+    assert.match(stderr, /^Shred the epoch: /m)
+    const approved = [...shred, '--approvals', 'shred.json']
+    await refuses(approved, exitCodes.refused, 'APPROVALS_MISSING')
+    await sign('shred.json', 'ben')
+    assert.equal((await desk.json(approved)).epoch, epoch + 1)
+    await refuses(approved, exitCodes.refused, 'REWRAP_UNFINISHED')
+    const phase = async () => (await desk.json(['domain', 'rotation'])).phase
+    for (let tries = 0; tries < 100 && (await phase()) !== 'retire'; tries += 1) await delay(50)
+    await request(['retire-kek'], 'retire-2.json')
+    for (const person of ['anna', 'ben']) await sign('retire-2.json', person)
+    await desk.ok(['domain', 'retire-kek', '--approvals', 'retire-2.json'])
+    await server.stop()
+    await server.restart()
+    await refuses(approved, exitCodes.notValid, 'APPROVAL_INVALID')
+  })
+
   test('what was changed in a request is seen, by whoever signs or by the module', async () => {
     await request(['zeroise', 'end of life'], 'z.json')
     const text = readFileSync(desk.file('z.json'), 'utf8')
@@ -216,7 +272,19 @@ suite('approvals on the command line', { timeout: 240_000 }, () => {
     await refuses(login('wrong'), exitCodes.refused, 'LOGIN_FAILED')
     const { expires } = await desk.json([...login('pin'), ...own])
     assert(Number(expires) > Date.now())
-    await refuses(['domain', 'reset-login', 'anna'], exitCodes.refused, 'APPROVALS_MISSING')
+    const reset = ['domain', 'reset-login', 'anna']
+    await refuses(reset, exitCodes.refused, 'APPROVALS_MISSING')
+    await request(['reset-login', 'anna'], 'reset.json')
+    for (const person of ['ben', 'carl']) await sign('reset.json', person)
+    await desk.ok([...reset, '--approvals', 'reset.json'])
+    secretFile('forgotten', '55667788')
+    await request(['pin', 'anna', '--pin-file', 'forgotten'], 'pin.json')
+    for (const person of ['ben', 'carl']) await sign('pin.json', person)
+    const others = ['domain', 'pin', 'ben', '--approvals', 'pin.json']
+    await refuses(others, exitCodes.notValid, 'APPROVAL_INVALID')
+    await desk.ok(['domain', 'pin', 'anna', '--approvals', 'pin.json'])
+    await refuses(login('pin'), exitCodes.refused, 'LOGIN_FAILED')
+    await desk.ok(login('forgotten'))
   })
 
   test('a policy that becomes weaker: said, signed, confirmed, and every key is gone', async () => {
@@ -243,7 +311,7 @@ suite('approvals on the command line', { timeout: 240_000 }, () => {
     await sign('weaker.json.request', 'carl')
     const { stdout, stderr } = await desk.ok(confirmed)
     assert.match(stderr, /destroys all keys of the domain for good, \d of them/)
-    assert.match(stdout, /^every key under KEK 2 of epoch 1 is destroyed$/m)
+    assert.match(stdout, /^every key under KEK 3 of epoch 2 is destroyed$/m)
 
     await refuses(['sign', 'people.json', '--key', 'before'], exitCodes.refused, 'KEY_DESTROYED')
     await desk.ok(['domain', 'statement', '--output', 'domain.statement'])

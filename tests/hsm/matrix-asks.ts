@@ -125,8 +125,7 @@ export class MatrixDomain {
     const fresh = { key: newKeyId(), version: 1 }
     const template = { ...templates.target, exportable: false }
     const into = { ...fresh, template, class: 'secret' } as const
-    const { publicKey } = generateKeyPairSync('x25519')
-    const peer = publicKey.export({ format: 'der', type: 'spki' })
+    const peer = generateKeyPairSync('x25519').publicKey.export({ format: 'der', type: 'spki' })
     const loaded = { arguments: signing.reference, parts: { wrapped: signing.wrapped } }
     return {
       getStatus: {},
@@ -154,6 +153,7 @@ export class MatrixDomain {
       acknowledgeTamper: {},
       zeroise: { arguments: { reason: 'by hand' } },
       addSeal: { arguments: byKeyFile, parts: { secret: sealed } },
+      removeSeal: { arguments: byKeyFile },
       takeSnapshot: { arguments: { piece: 0 } },
       signHead: {},
       attest: { arguments: { nonce } },

@@ -92,6 +92,19 @@ export class TestKms implements AsyncDisposable {
     })
   }
 
+  /** The host, with calls of the module that go this way. */
+  through(call: ModuleHost['call']): ModuleHost {
+    const { host } = this
+    return {
+      call,
+      renewEpoch: (claim, request) => host.renewEpoch(claim, request),
+      epochCall: (request) => host.epochCall(request),
+      seals: host.seals,
+      freshness: host.freshness,
+      lock: (claim) => host.lock(claim),
+    }
+  }
+
   /** The module ends as well, and comes back with nothing loaded. */
   async restart(): Promise<void> {
     await this.#kms?.[Symbol.asyncDispose]()
@@ -105,16 +118,16 @@ export class TestKms implements AsyncDisposable {
   async cutOff(cut: Cut, work: (kms: Kms) => Promise<unknown>): Promise<boolean> {
     const { promise: isCut, resolve } = Promise.withResolvers<true>()
     let calls = 0
-    await this.reopen({
-      call: async (claim: Claim, asked: readonly Call[]): Promise<Outcome[]> => {
+    const through = this.through(
+      async (claim: Claim, asked: readonly Call[]): Promise<Outcome[]> => {
         calls += 1
         if (calls !== cut.at) return this.host.call(claim, asked)
         if (cut.side === 'behind') await this.host.call(claim, asked)
         resolve(true)
         return new Promise(() => undefined)
       },
-      renewEpoch: (claim, request) => this.host.renewEpoch(claim, request),
-    })
+    )
+    await this.reopen(through)
     return Promise.race([isCut, work(this.kms).then(() => false)])
   }
 

@@ -42,6 +42,10 @@ const kms = {
   } as typeof db,
   host: {
     renewEpoch: host.renewEpoch.bind(host),
+    epochCall: host.epochCall.bind(host),
+    lock: host.lock.bind(host),
+    seals: host.seals,
+    freshness: host.freshness,
     call: async (...asked: Parameters<typeof host.call>) => {
       const outcomes = await host.call(...asked)
       if (asked[1].some(({ command }) => command === 'changeDomain')) {

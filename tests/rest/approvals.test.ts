@@ -142,7 +142,7 @@ suite('the domain', () => {
     }
     const first = await sealed('setPin', 'correct horse')
     const args = { person: 'anna', challenge: first.challenge }
-    const body = { command: 'setPin', arguments: args, pin: first.pin }
+    const body = { command: 'setPin', arguments: args, parts: { pin: first.pin } }
     const [approvals] = await approvalsFor('/v1/domain/statements', body, anna)
     await there.server.ok('POST', '/v1/domain/pins', { ...args, pin: first.pin, approvals })
     const login = async (pin: string) => {

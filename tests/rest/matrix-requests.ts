@@ -5,6 +5,7 @@
 
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
+import { sealToTransportKey } from '../../src/hsm/contract/transport.ts'
 import type { Route } from '../../src/protocols/rest/route.ts'
 import { base64, bytesOf, type Installation, keysPath, namespace, unique } from './people.ts'
 import { sealedKey } from './sealed-key.ts'
@@ -174,6 +175,13 @@ async function rotated({ server }: Installation): Promise<void> {
   }
 }
 
+async function newSeal({ server }: Installation): Promise<object> {
+  const { body } = await server.ok('GET', '/v1/transport-key')
+  const passphrase = Buffer.from('a passphrase for tests')
+  const sealed = sealToTransportKey(bytesOf(body.publicKey), 'seal secret', passphrase)
+  return { kind: 'passphrase', sealed: base64(sealed) }
+}
+
 const wishes: Readonly<Record<string, Wisher>> = {
   rotateKek: async () => ({ body: {} }),
   retireKek: whenRotated(async () => ({ body: {} })),
@@ -182,6 +190,24 @@ const wishes: Readonly<Record<string, Wisher>> = {
     const { domainId } = body.module as { domainId: string }
     return { body: { confirm: domainId } }
   }),
+  shredStatement: async () => ({ body: { requester: 'Ada' } }),
+  listSeals: nothingMore,
+  addSeal: async (installation) => ({ body: await newSeal(installation) }),
+  removeSeal: async (installation) => {
+    const { server } = installation
+    await server.ok('POST', '/v1/domain/seals', await newSeal(installation))
+    return { body: { kind: 'passphrase' } }
+  },
+  // There is no TPM.
+  prepareTpmSeal: async () => ({ body: {} }),
+  pinCounter: async () => ({
+    body: {
+      challenge: '00'.repeat(32),
+      pin: { publicKey: '00'.repeat(91), name: '00'.repeat(34) },
+      ...{ attestation: base64('attestation'), signature: base64('signature') },
+    },
+  }),
+  lock: async () => ({ body: { confirm: 'not the domain' } }),
   getShredCertificate: whenRotated(async () => ({ parameters: { epoch: '1' } })),
   createNamespace: async () => ({ body: { name: unique('place') } }),
   getNamespace: nothingMore,

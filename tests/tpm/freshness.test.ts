@@ -10,6 +10,7 @@ import path from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import type { Host } from '../../src/host/host.ts'
 import { tpmPlace } from '../../src/host/seals.ts'
+import { sealSecret } from '../../src/host/start-up.ts'
 import { makeTpmSeal, openTpmSeal, policyDefault } from '../../src/host/tpm/seal.ts'
 import { call, claimOf, openAt } from '../host/open.ts'
 import { SoftwareTpm } from './swtpm.ts'
@@ -109,7 +110,9 @@ suite('freshness', { timeout: 120_000 }, () => {
     await live(
       folder,
       async (host) => {
-        await host.seals.add(claim, 'passphrase', Buffer.from('correct horse battery staple'))
+        const typed = Buffer.from('correct horse battery staple')
+        const sealed = sealSecret(await host.transportPublicKey(), typed)
+        await host.seals.add(claim, 'passphrase', sealed)
       },
       true,
     )
@@ -126,7 +129,7 @@ suite('freshness', { timeout: 120_000 }, () => {
     await host.run(claim, call('acknowledgeTamper', {}, {}))
     assert.deepEqual((await statusOf(host)).freshness, 'none')
     await tpm.powerOn()
-    await host.freshness.pin(claim)
+    await host.freshness.pin(claim, await host.freshness.pinCall(claim))
     assert.equal((await statusOf(host)).freshness, 'tpm counter')
   })
 })

@@ -12,6 +12,7 @@ import { createInterface } from 'node:readline'
 import { after, before, suite, test } from 'node:test'
 import type { Host } from '../../src/host/host.ts'
 import { tpmPlace } from '../../src/host/seals.ts'
+import { sealSecret } from '../../src/host/start-up.ts'
 import { makeTpmSeal, openTpmSeal, policyDefault } from '../../src/host/tpm/seal.ts'
 import { keyhold, start } from '../cli/keyhold.ts'
 import { claimOf, openAt, random } from '../host/open.ts'
@@ -48,17 +49,22 @@ suite('seals side by side', { timeout: 120_000 }, () => {
     openAt(folder, {
       foundIfEmpty: false,
       sealKind: 'passphrase',
+      counter: { tcti: tpm.tcti },
       secret: async () => Buffer.from(passphrase),
     })
+
+  const add = async (host: Host, secret: string): Promise<void> => {
+    const sealed = sealSecret(await host.transportPublicKey(), Buffer.from(secret))
+    await host.seals.add(claim, 'passphrase', sealed)
+  }
+  const kindsOf = async (host: Host) => (await host.seals.list()).map(({ kind }) => kind)
 
   test('TPM and passphrase open one domain; when the TPM refuses, the passphrase and a new TPM seal', async () => {
     const folder = path.join(parent, 'both')
     {
       await using host = await byTpm(folder, true)
-      const typed = Buffer.from(passphrase)
-      await host.seals.add(claim, 'passphrase', typed)
-      assert(typed.every((byte) => byte === 0))
-      assert.deepEqual(await host.seals.list(), ['passphrase', 'tpm'])
+      await add(host, passphrase)
+      assert.deepEqual(await kindsOf(host), ['passphrase', 'tpm'])
       const kinds = (await host.events.read(100)).filter(({ event }) => event === 'seal added')
       assert.deepEqual(
         kinds.map(({ kind }) => kind),
@@ -74,7 +80,13 @@ suite('seals side by side', { timeout: 120_000 }, () => {
     {
       await using host = await byPassphrase(folder)
       assert.equal(host.status().domainId, domainId)
-      await host.seals.addTpm(claim, policyDefault, tpm)
+      await assert.rejects(host.seals.add(claim, 'tpm', Buffer.alloc(1_200)), {
+        code: 'SEAL_MISSING',
+      })
+      const outdated = await host.seals.prepareTpm(policyDefault)
+      const sealed = await host.seals.prepareTpm(policyDefault)
+      await assert.rejects(host.seals.add(claim, 'tpm', outdated), { code: 'SEAL_MISSING' })
+      await host.seals.add(claim, 'tpm', sealed)
       assert.equal(readdirSync(path.join(folder, 'tpm')).length, 1)
     }
     {
@@ -91,14 +103,14 @@ suite('seals side by side', { timeout: 120_000 }, () => {
     const folder = path.join(parent, 'remove')
     {
       await using host = await byTpm(folder, true)
-      await assert.rejects(host.seals.remove('tpm'), { code: 'SEAL_LAST' })
-      await assert.rejects(host.seals.remove('passphrase'), { code: 'SEAL_MISSING' })
-      const short = host.seals.add(claim, 'passphrase', Buffer.from('short'))
+      await assert.rejects(host.seals.remove(claim, 'tpm'), { code: 'SEAL_LAST' })
+      await assert.rejects(host.seals.remove(claim, 'passphrase'), { code: 'SEAL_MISSING' })
+      const short = add(host, 'short')
       await assert.rejects(short, { code: 'ARGUMENT_INVALID' })
-      assert.deepEqual(await host.seals.list(), ['tpm'])
-      await host.seals.add(claim, 'passphrase', Buffer.from(passphrase))
-      await host.seals.remove('tpm')
-      assert.deepEqual(await host.seals.list(), ['passphrase'])
+      assert.deepEqual(await kindsOf(host), ['tpm'])
+      await add(host, passphrase)
+      await host.seals.remove(claim, 'tpm')
+      assert.deepEqual(await kindsOf(host), ['passphrase'])
     }
     await assert.rejects(byTpm(folder), { code: 'TPM_NOT_SET_UP' })
     await (await byPassphrase(folder))[Symbol.asyncDispose]()

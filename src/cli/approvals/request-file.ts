@@ -1,9 +1,10 @@
 /**
  * The file that goes from person to person (docs/formats/approval.md section 7): what is to be signed, a
- * text for each command, and what was signed so far. It holds no secret, and nothing in it is believed:
+ * text for each command, and what was signed so far. It holds no secret but sealed ones, and nothing in it is believed:
  * whoever signs reads the statement itself, and the module makes it again.
  */
 
+import { hash } from 'node:crypto'
 import { clientError } from '../../client/errors.ts'
 import {
   type Approval,
@@ -21,6 +22,19 @@ export interface ApprovalRequest {
   readonly statements: readonly string[]
   /** Of each statement. */
   readonly approvals: readonly (readonly Approval[])[]
+  /**
+   * Of a request of one statement: base64 of parts that are made once, such as a secret that was sealed for
+   * it, so that what runs is what was signed. Whoever the parts are not for cannot read them.
+   */
+  readonly parts?: Readonly<Record<string, string>>
+}
+
+/** A command as it was signed. */
+export interface SignedCommand {
+  readonly approvals: Approvals
+  readonly arguments: Statement['arguments']
+  /** Those that the request has. */
+  readonly parts: Readonly<Record<string, Uint8Array | undefined>>
 }
 
 /** What a statement says, all of it. */
@@ -53,7 +67,7 @@ export function parseStatement(text: string): Statement {
 /** @throws ClientError FILE_NOT_READABLE, APPROVAL_INVALID */
 export async function readRequest(file: string): Promise<ApprovalRequest> {
   const found = parse((await readSmallFile(file, requestBytesMax)).toString('utf8'))
-  const { format, statements, approvals } = (found ?? {}) as Partial<
+  const { format, statements, approvals, parts } = (found ?? {}) as Partial<
     ApprovalRequest & { readonly format: string }
   >
   const isRequest =
@@ -64,8 +78,13 @@ export async function readRequest(file: string): Promise<ApprovalRequest> {
     approvals.length === statements.length &&
     approvals.every((list) => Array.isArray(list))
   if (!isRequest || !statements || !approvals) throw notValid(`${file} is no request for approvals`)
-  for (const text of statements) parseStatement(String(text))
-  return { statements, approvals }
+  const [statement] = statements.map((text) => parseStatement(String(text)))
+  if (parts === undefined) return { statements, approvals }
+  for (const [name, text] of Object.entries(parts)) {
+    const digest = hash('sha256', Buffer.from(String(text), 'base64'), 'hex')
+    if (statement?.parts[name] !== digest) throw notValid(`the part ${name} is not what is signed`)
+  }
+  return { statements, approvals, parts }
 }
 
 export async function writeRequest(
@@ -96,6 +115,24 @@ export async function readApprovals(files: readonly string[]): Promise<Approvals
     const terms = { module, challenge, predecessor, requester, notBefore, expires }
     return { ...terms, approvals: [...all.values()] }
   })
+}
+
+/**
+ * Of a request for one command: what it is run with.
+ * @throws ClientError APPROVAL_INVALID when it is for another command
+ */
+export async function readSigned(
+  files: readonly string[],
+  command: string,
+): Promise<SignedCommand> {
+  const [approvals, ...others] = await readApprovals(files)
+  const { statements, parts = {} } = await readRequest(files[0] ?? '')
+  const statement = parseStatement(statements[0] ?? '')
+  if (!approvals || others.length > 0 || statement.command !== command) {
+    throw notValid('these approvals are for something else')
+  }
+  const bytes = Object.entries(parts).map(([name, text]) => [name, Buffer.from(text, 'base64')])
+  return { approvals, arguments: statement.arguments, parts: Object.fromEntries(bytes) }
 }
 
 function parse(text: string): unknown {

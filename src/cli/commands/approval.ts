@@ -6,9 +6,7 @@
 import { hash } from 'node:crypto'
 import { confirm, isCancel } from '@clack/prompts'
 import type { Command } from 'commander'
-import type { Client } from '../../client/client.ts'
 import { clientError } from '../../client/errors.ts'
-import { signStatements } from '../../client/files/sign.ts'
 import { type Approval, signApproval } from '../../hsm/contract/approval.ts'
 import {
   parseStatement,
@@ -17,20 +15,14 @@ import {
   writeRequest,
 } from '../approvals/request-file.ts'
 import { statementInWords } from '../approvals/words.ts'
-import { integer, pair } from '../options.ts'
+import { pair } from '../options.ts'
 import { UsageError } from '../output.ts'
 import { type BrowserOptions, browserOptions, inBrowser } from '../passkey/options.ts'
 import { type PassphraseOptions, passphraseFileOption } from '../passphrase.ts'
 import { personKeyOptions, readPersonKey } from '../person-key.ts'
 import { action, type Session } from '../session.ts'
 import { readSmallFile } from '../small-file.ts'
-import { readChange } from './domain.ts'
-
-interface RequestOptions {
-  readonly requester: string
-  readonly output: string
-  readonly minutes?: number
-}
+import { addRequestCommands } from './approval-requests.ts'
 
 interface SignOptions extends PassphraseOptions, BrowserOptions {
   readonly as: string
@@ -39,14 +31,6 @@ interface SignOptions extends PassphraseOptions, BrowserOptions {
   readonly part?: Readonly<Record<string, string>>
   readonly yes?: boolean
 }
-
-/** What the server is asked for: the statements of one thing that people are to approve. */
-type Ask = (
-  client: Client,
-  who: { readonly requester: string; readonly validSeconds?: number | undefined },
-  args: readonly string[],
-  session: Session,
-) => Promise<{ readonly statements: readonly string[] }>
 
 const digests = ['sha256', 'sha384', 'sha512', 'sha3-256', 'sha3-384', 'sha3-512'] as const
 const partBytesMax = 64 * 1024 * 1024
@@ -94,74 +78,6 @@ export function addApprovalCommands(program: Command): void {
         '  keyhold approval sign destroy.json --as ben --passkey ben.passkey --open',
     )
     .action(action<SignOptions>(signRequest))
-}
-
-function addRequestCommands(approval: Command): void {
-  const request = approval.command('request').summary('ask for what people are to sign')
-  const add = (usage: string, summary: string, ask: Ask) =>
-    request
-      .command(usage)
-      .summary(summary)
-      .requiredOption('--requester <name>', 'who asks: your name in the domain')
-      .requiredOption('--output <file>', 'the request, for everybody who signs')
-      .option('--minutes <number>', 'how long approvals are good', integer(1, 10_000), 60)
-      .action(
-        action<RequestOptions>(async (session, { args, options }) => {
-          const client = await session.connect()
-          const { requester, minutes = 60, output } = options
-          const who = { requester, validSeconds: minutes * 60 }
-          const { statements } = await ask(client, who, args, session)
-          const made = { statements, approvals: statements.map(() => []) }
-          await writeRequest(output, made, {})
-          const words = statements.map((text) => statementInWords(parseStatement(text)))
-          session.output.result({ file: output, statements }, words.join('\n\n'))
-        }),
-      )
-  add('destroy <key>', 'to destroy a key', (client, body, [key = ''], { namespace }) =>
-    client.call('destroyStatement', { path: { namespace, key }, body }),
-  )
-  add(
-    'sign <key> <file>',
-    'to sign a file',
-    (client, who, [key = '', file = ''], { namespace, signal }) =>
-      signStatements(client, { namespace, key, input: file, signal }, who),
-  )
-  add(
-    'wrap <key> <target>',
-    'to let the target out under the key',
-    (client, who, [key = '', target = ''], { namespace }) =>
-      client.call('wrapStatement', {
-        path: { namespace, key },
-        body: { ...who, request: { target } },
-      }),
-  )
-  add(
-    'change <file>',
-    'to change the domain: JSON as for domain change',
-    async (client, who, [file = '']) =>
-      client.call('domainStatement', {
-        body: { ...who, command: 'changeDomain', arguments: { change: await readChange(file) } },
-      }),
-  )
-  add('acknowledge-tamper', 'to let a stopped module work again', (client, who) =>
-    client.call('domainStatement', {
-      body: { ...who, command: 'acknowledgeTamper', arguments: {} },
-    }),
-  )
-  add('rotate-kek', 'to make a new key-encryption key', (client, who) =>
-    client.call('domainStatement', { body: { ...who, command: 'rotateKek', arguments: {} } }),
-  )
-  add('retire-kek', 'to give up the key-encryption key before', (client, who) =>
-    client.call('domainStatement', { body: { ...who, command: 'retireKek', arguments: {} } }),
-  )
-  add(
-    'zeroise <reason>',
-    'to end a module and overwrite its secrets',
-    (client, who, [reason = '']) =>
-      client.call('domainStatement', {
-        body: { ...who, command: 'zeroise', arguments: { reason } },
-      }),
-  )
 }
 
 async function signRequest(

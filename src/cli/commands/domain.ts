@@ -7,7 +7,7 @@ import type { DomainChange } from '../../client/types.ts'
 import { signApproval } from '../../hsm/contract/approval.ts'
 import { type DomainState, openSignedDomainState } from '../../hsm/contract/domain-state.ts'
 import { sealToTransportKey } from '../../hsm/contract/transport.ts'
-import { parseStatement, readApprovals } from '../approvals/request-file.ts'
+import { parseStatement, readApprovals, readSigned } from '../approvals/request-file.ts'
 import { statementInWords } from '../approvals/words.ts'
 import { askForDomain } from '../ask-for-domain.ts'
 import { fields, table, time } from '../output.ts'
@@ -21,11 +21,16 @@ export const approvalsOption = [
   'signed requests: keyhold approval request, approval sign',
 ] as const
 
+export const pinFileOption = [
+  '--pin-file <path>',
+  'its first line; typed on the terminal when left out',
+] as const
+
 export interface ApprovalsOptions {
   readonly approvals?: readonly string[]
 }
 
-interface PinOptions {
+export interface PinOptions {
   readonly pinFile?: string
   readonly key?: string
   readonly passphraseFile?: string
@@ -154,17 +159,21 @@ function addPinCommands(domain: Command): void {
     domain
       .command(`${command} <name>`)
       .summary(summary)
-      .option('--pin-file <path>', 'its first line; typed on the terminal when left out')
+      .option(...pinFileOption)
       .option('--key <file>', 'your private key, to sign this yourself')
       .option('--passphrase-file <path>', 'of the key; typed on the terminal when left out')
-  add('pin', 'set your PIN or passphrase, sealed to the module').action(
-    action<PinOptions>(async (session, { args: [person = ''], options }) => {
-      const client = await session.connect()
-      const body = await pinBody(session, client, 'setPin', person, options)
-      const { version } = await client.call('setPin', { body })
-      session.output.result({ person, version }, `the PIN of ${person} is set`)
-    }),
-  )
+  add('pin', 'set your PIN or passphrase, sealed to the module')
+    .option(...approvalsOption)
+    .action(
+      action<PinOptions & ApprovalsOptions>(async (session, { args: [person = ''], options }) => {
+        const client = await session.connect()
+        const body = options.approvals
+          ? await signedPin(options.approvals, person)
+          : await pinBody(session, client, 'setPin', person, options)
+        const { version } = await client.call('setPin', { body })
+        session.output.result({ person, version }, `the PIN of ${person} is set`)
+      }),
+    )
   add('login', 'log in with your PIN, for 15 minutes').action(
     action<PinOptions>(async (session, { args: [person = ''], options }) => {
       const client = await session.connect()
@@ -176,21 +185,43 @@ function addPinCommands(domain: Command): void {
 }
 
 /** The PIN is sealed here, for one challenge; only the module reads it. */
+export async function sealedPin(
+  client: Client,
+  command: 'setPin' | 'login',
+  { pinFile }: PinOptions,
+): Promise<{ readonly challenge: string; readonly pin: Uint8Array }> {
+  const what = { what: 'PIN', isNew: command === 'setPin', bytesMin: pinBytesMin }
+  const typed = await readPassphrase(pinFile === undefined ? {} : { passphraseFile: pinFile }, what)
+  try {
+    const { publicKey } = await client.call('getTransportKey', {})
+    const { challenge } = await client.call('getChallenge', { body: { command } })
+    const context = Buffer.from(challenge, 'hex')
+    return { challenge, pin: sealToTransportKey(publicKey, 'login', typed, context) }
+  } finally {
+    typed.fill(0)
+  }
+}
+
+/** As others do it for somebody, with the PIN that the request brought. @throws ClientError APPROVAL_INVALID */
+async function signedPin(files: readonly string[], person: string) {
+  const { approvals, arguments: args, parts } = await readSigned(files, 'setPin')
+  const { pin = new Uint8Array() } = parts
+  if (args.person !== person) throw clientError('APPROVAL_INVALID', 'the PIN is for somebody else')
+  return { person, challenge: String(args.challenge), pin, approvals }
+}
+
+/** As somebody does it himself. */
 async function pinBody(
   { output }: Session,
   client: Client,
   command: 'setPin' | 'login',
   person: string,
-  { pinFile, key, passphraseFile }: PinOptions,
+  options: PinOptions,
 ) {
-  const what = { what: 'PIN', isNew: command === 'setPin', bytesMin: pinBytesMin }
-  const typed = await readPassphrase(pinFile === undefined ? {} : { passphraseFile: pinFile }, what)
-  const { publicKey } = await client.call('getTransportKey', {})
-  const { challenge } = await client.call('getChallenge', { body: { command } })
-  const pin = sealToTransportKey(publicKey, 'login', typed, Buffer.from(challenge, 'hex'))
-  typed.fill(0)
+  const { key, passphraseFile } = options
+  const { challenge, pin } = await sealedPin(client, command, options)
   if (key === undefined) return { person, challenge, pin }
-  const asked = { command, arguments: { person, challenge }, pin, requester: person }
+  const asked = { command, arguments: { person, challenge }, parts: { pin }, requester: person }
   const { statements } = await client.call('domainStatement', { body: asked })
   const [text = ''] = statements
   const statement = parseStatement(text)

@@ -9,17 +9,23 @@ import { clientError } from '../../client/errors.ts'
 import { OutputFile } from '../../client/files/output.ts'
 import type { Rotation } from '../../client/types.ts'
 import { decodeList } from '../../hsm/contract/share.ts'
-import { sealToTransportKey } from '../../hsm/contract/transport.ts'
+import { readSigned } from '../approvals/request-file.ts'
 import { askForDomain } from '../ask-for-domain.ts'
 import { fields, time, UsageError } from '../output.ts'
-import { type PassphraseOptions, passphraseFileOption, readPassphrase } from '../passphrase.ts'
+import { type PassphraseOptions, passphraseFileOption } from '../passphrase.ts'
 import { progressBar } from '../progress.ts'
 import { action, type Session } from '../session.ts'
 import { type ApprovalsOptions, approvalsOption, oneSet } from './domain.ts'
+import { sealedPassphrase } from './seals.ts'
 
 const pollMs = 200
 /** Keys below which no bar is worth its flicker. */
 const worthShowing = 1_000
+
+export const custodiansOption = [
+  '--custodians <file>',
+  'who gets shares of the new root: JSON, with their public keys',
+] as const
 
 export function addEpochCommands(domain: Command): void {
   domain
@@ -59,9 +65,10 @@ Example:
     .command('shred')
     .summary('a new epoch: new root key, seal and KEK; copies and backups of before open no more')
     .option('--confirm <domain>', 'the id of the domain, instead of being asked for it')
-    .option('--custodians <file>', 'who gets shares of the new root: JSON, with their public keys')
+    .option(...custodiansOption)
     .option('--shares <folder>', 'where the new shares go')
     .option(...passphraseFileOption)
+    .option(...approvalsOption)
     .option('--no-wait', 'begin it, and do not wait for its end')
     .addHelpText(
       'after',
@@ -88,9 +95,12 @@ Example:
 
 type Custodians = RequestOf<'shredEpoch'>['body']['custodians']
 
-interface ShredOptions extends PassphraseOptions {
-  readonly confirm?: string
+export interface NewEpochOptions extends PassphraseOptions {
   readonly custodians?: string
+}
+
+interface ShredOptions extends NewEpochOptions, ApprovalsOptions {
+  readonly confirm?: string
   readonly shares?: string
   readonly wait: boolean
 }
@@ -100,35 +110,43 @@ async function shred(
   { options }: { readonly options: ShredOptions },
 ): Promise<void> {
   const client = await session.connect()
-  const status = await client.call('getStatus', {})
-  const { domainId, epoch } = status.module
-  const { custodians: file, shares: folder } = options
-  if ((file === undefined) !== (folder === undefined)) {
-    throw new UsageError('--custodians and --shares come together')
+  const { domainId, epoch } = (await client.call('getStatus', {})).module
+  const { approvals, custodians, shares: folder } = options
+  const signed = approvals && (await signedEpoch(approvals))
+  const isShared = (signed ? signed.custodians : custodians) !== undefined
+  if (isShared !== (folder !== undefined)) {
+    throw new UsageError(
+      'custodians, of --custodians or of the request, and --shares come together',
+    )
   }
-  const custodians = file === undefined ? undefined : await readCustodians(file)
   session.output.note(`This shreds epoch ${epoch} of the domain ${domainId}.`)
   session.output.note('No backup of before opens any more without the seals and shares of then.')
   const question = 'Type the id of the domain to shred the epoch'
   const { signal } = session
   const confirm = options.confirm ?? (await askForDomain({ signal, domainId, question }))
-  const sealed = status.development ? undefined : await newSeal(client, options)
-  const { rotation, shares } = await client.call('shredEpoch', {
-    body: { confirm, ...(sealed ? { sealed } : {}), ...(custodians ? { custodians } : {}) },
-  })
+  const next = signed ?? (await newEpoch(client, options))
+  const { rotation, shares } = await client.call('shredEpoch', { body: { confirm, ...next } })
   if (shares && folder !== undefined) await writeShares(folder, shares)
-  if (sealed) session.output.note('From its next start on, the server needs the new passphrase.')
+  if (next.sealed)
+    session.output.note('From its next start on, the server needs the new passphrase.')
   show(session, options.wait ? await ended(session, client, rotation) : rotation)
 }
 
-async function newSeal(client: Client, options: PassphraseOptions): Promise<Uint8Array> {
-  const passphrase = await readPassphrase(options, { what: 'New passphrase', isNew: true })
-  try {
-    const { publicKey } = await client.call('getTransportKey', {})
-    return sealToTransportKey(publicKey, 'seal secret', passphrase)
-  } finally {
-    passphrase.fill(0)
-  }
+/** What a new epoch is made with. In development the server makes the secret of its seal. */
+export async function newEpoch(client: Client, options: NewEpochOptions) {
+  const { development } = await client.call('getStatus', {})
+  const { custodians: file } = options
+  const custodians = file === undefined ? undefined : await readCustodians(file)
+  const sealed = development ? undefined : await sealedPassphrase(client, options)
+  return { ...(sealed ? { sealed } : {}), ...(custodians ? { custodians } : {}) }
+}
+
+/** As it was signed. */
+async function signedEpoch(files: readonly string[]) {
+  const { approvals, arguments: args, parts } = await readSigned(files, 'beginEpoch')
+  const { custodians } = args as { readonly custodians?: Custodians }
+  const { secret: sealed } = parts
+  return { approvals, ...(sealed ? { sealed } : {}), ...(custodians ? { custodians } : {}) }
 }
 
 /** {"threshold": 2, "people": [{"name", "kind": "key", "publicKey"}, …]}; the module checks it. */

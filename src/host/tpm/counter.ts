@@ -11,6 +11,7 @@
  * Anybody who may use the TPM can raise the counter, which stops a module and does no more.
  */
 
+import { randomBytes } from 'node:crypto'
 import path from 'node:path'
 import { type NvCertificate, openCounterCertificate } from '../../hsm/contract/nv-certificate.ts'
 import { makeFolder, readIfThere, writeDurably } from '../durable-file.ts'
@@ -22,6 +23,7 @@ export const counterIndexDefault = 0x018b4b48
 /** So many indices from the first on are tried. */
 const countersMax = 64
 const counterBytes = 8
+const nonceBytes = 16
 const attributes = 'nt=counter|authread|authwrite|ownerread|no_da'
 const format = 1
 
@@ -52,14 +54,16 @@ export class TpmCounter {
   }
 
   /**
-   * Makes a counter in the TPM, or takes the one that the folder pinned before, and pins it there: each
-   * domain has its own, because raising one would stop the other.
+   * The counter that the folder pinned before, as it is, if the TPM has it; otherwise a new one, which is pinned
+   * there: each domain has its own, because raising one would stop the other.
    * @throws TpmError
    */
   static async create(folder: string, options: TpmCounterOptions = {}): Promise<TpmCounter> {
-    await using tpm = await TpmSession.open(options)
     const kept = await TpmCounter.open(folder, options).catch(() => undefined)
-    const index = options.index ?? kept?.pinned.index ?? (await freeIndex(tpm))
+    const isWanted = kept && (options.index ?? kept.pinned.index) === kept.pinned.index
+    if (isWanted && (await kept.#answers())) return kept
+    await using tpm = await TpmSession.open(options)
+    const index = options.index ?? (await freeIndex(tpm))
     const handle = handleOf(index)
     if (!(await isDefined(tpm, handle))) {
       await tpm.run('nvdefine', [handle, '-C', 'o', '-a', attributes])
@@ -107,6 +111,13 @@ export class TpmCounter {
     const handle = handleOf(this.pinned.index)
     await tpm.run('nvincrement', [handle, '-C', handle])
     return await this.#read(tpm, nonce)
+  }
+
+  async #answers(): Promise<boolean> {
+    return this.read(randomBytes(nonceBytes)).then(
+      () => true,
+      () => false,
+    )
   }
 
   async #read(tpm: TpmSession, nonce: Uint8Array): Promise<CertifiedCount> {

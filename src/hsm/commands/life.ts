@@ -153,6 +153,18 @@ export const addSeal = command({
     }),
 })
 
+/** That the rules permit it, and a leaf that says so: the file is the host's, and so is any copy of it. */
+export const removeSeal = command({
+  name: 'removeSeal',
+  states: operational,
+  ...underRule('unlock'),
+  alone: true,
+  record: 'nothing',
+  parts: {},
+  parse: parseSealKind,
+  run: () => ({ result: {}, parts: {} }),
+})
+
 /** Alone, because changes that are sealed later belong to the new generation. */
 export const takeSnapshot = command({
   name: 'takeSnapshot',

@@ -113,6 +113,8 @@ export interface DomainCommands {
     result: None
     answer: { seal: Uint8Array }
   }
+  /** Whether the host may take a seal away. What it counts for in a certificate stays: there may be copies. */
+  removeSeal: { arguments: { seal: SealKind }; parts: None; result: None; answer: None }
   /** For approvals of this command, or secrets that go with it: good once, here, until the restart. */
   getChallenge: {
     arguments: { command: string }

@@ -7,7 +7,8 @@
 import type { EpochRequest } from '../../host/options.ts'
 import type { EpochResult } from '../../host/turn-epoch.ts'
 import { assertPermission, assertPermissionSomewhere, everywhere } from '../access/access.ts'
-import { asKmsError, claimOf, runCommand } from '../commands.ts'
+import { type StatementRequest, statementsFor } from '../approvals.ts'
+import { claimOf, ofHost, runCommand } from '../commands.ts'
 import { KmsError } from '../errors.ts'
 import type { Caller, Kms } from '../kms.ts'
 import { begin, type Rotation } from './rotation.ts'
@@ -42,10 +43,22 @@ export async function shred(
   }
   let result: EpochResult | undefined
   const rotation = await begin(kms, caller, 'shred', async () => {
-    result = await renewed(kms, caller, request)
+    result = await ofHost(() => kms.host.renewEpoch(claimOf(caller), request))
     return result
   })
   return { ...rotation, ...(result?.shares ? { shares: result.shares } : {}) }
+}
+
+/** What people sign so that it begins. @throws KmsError ACCESS_DENIED, ARGUMENT_INVALID */
+export async function shredStatement(
+  kms: Kms,
+  caller: Caller,
+  asked: EpochRequest,
+  request: StatementRequest,
+): Promise<string[]> {
+  await assertPermission(kms, caller, everywhere, 'approvals:request')
+  const call = await ofHost(() => kms.host.epochCall(asked))
+  return statementsFor(kms, caller, [call], request)
 }
 
 /** Of this epoch. @throws KmsError ACCESS_DENIED, VERSION_NOT_FOUND when it was not shredded */
@@ -58,12 +71,4 @@ export async function shredCertificate(
   const certificate = await findCertificate(kms, epoch)
   if (certificate) return certificate
   throw new KmsError('VERSION_NOT_FOUND', `epoch ${epoch} was not shredded`)
-}
-
-async function renewed(kms: Kms, caller: Caller, request: EpochRequest): Promise<EpochResult> {
-  try {
-    return await kms.host.renewEpoch(claimOf(caller), request)
-  } catch (error) {
-    throw asKmsError(error)
-  }
 }

@@ -9,6 +9,7 @@ import { domainRoutes } from './routes/domain.ts'
 import { epochRoutes } from './routes/epochs.ts'
 import { identityRoutes } from './routes/identities.ts'
 import { keyRoutes } from './routes/keys.ts'
+import { openingRoutes } from './routes/opening.ts'
 import { recordSearchRoutes } from './routes/record-search.ts'
 import { systemRoutes } from './routes/system.ts'
 import { useRoutes } from './routes/use.ts'
@@ -19,6 +20,7 @@ export const routes: readonly Route[] = [
   ...attestationRoutes,
   ...domainRoutes,
   ...epochRoutes,
+  ...openingRoutes,
   ...identityRoutes,
   ...accessRoutes,
   ...keyRoutes,

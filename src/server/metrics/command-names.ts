@@ -40,6 +40,7 @@ const names = {
   offerShare: true,
   raiseFloor: true,
   random: true,
+  removeSeal: true,
   reportTamper: true,
   resetLogin: true,
   retireKek: true,

@@ -28,6 +28,8 @@ import { noContent, type Route, route } from '../route.ts'
 import { bytes, time } from '../schemas.ts'
 
 const sealedPinBytesMax = 4_096
+/** Of a command that people approve: sealed secrets, what a TPM certified. */
+const partBytesMax = 8_192
 const approved = { approvals: approvals.optional() }
 
 const credential = z.union([
@@ -159,7 +161,7 @@ const approvalRoutes: readonly Route[] = [
     body: z.strictObject({
       command: z.enum(domainCommands),
       arguments: z.record(z.string(), z.unknown()),
-      pin: bytes(sealedPinBytesMax).optional(),
+      parts: z.record(z.string().max(32), bytes(partBytesMax)).optional(),
       ...statementRequest,
     }),
     result: statements,

@@ -13,8 +13,8 @@ import {
   rotateKek,
 } from '../../../kms/domain/rotation.ts'
 import { rotationKinds } from '../../../kms/domain/rotation-plan.ts'
-import { shred, shredCertificate } from '../../../kms/domain/shred.ts'
-import { approvals } from '../approvals.ts'
+import { shred, shredCertificate, shredStatement } from '../../../kms/domain/shred.ts'
+import { approvals, statementRequest, statements } from '../approvals.ts'
 import { errorCode } from '../errors.ts'
 import { type Route, route } from '../route.ts'
 import { bytes, keyId, queryInteger, text, time, version } from '../schemas.ts'
@@ -57,8 +57,7 @@ const custodian = z.union([
 ])
 
 /** The secret of the new seal and the passphrases of custodians are sealed to the transport key. */
-const shredBody = z.strictObject({
-  confirm: z.string().max(64),
+const newEpoch = {
   sealed: bytes(sealedBytesMax).optional(),
   custodians: z
     .strictObject({
@@ -67,8 +66,8 @@ const shredBody = z.strictObject({
     })
     .optional(),
   passphrases: bytes(sharesMax * (2 + passphraseText) + sealedBytesMax).optional(),
-  approvals: approvals.optional(),
-})
+}
+const shredBytesMax = 256 * 1024
 const sharesBytesMax = 64 * 1024
 
 export const epochRoutes: readonly Route[] = [
@@ -100,9 +99,9 @@ export const epochRoutes: readonly Route[] = [
     path: '/v1/domain/shred',
     summary: 'Begin a new epoch with a new root key and seal, and shred the one before',
     permission: ['domain:shred'],
-    bodyBytesMax: 256 * 1024,
+    bodyBytesMax: shredBytesMax,
     timeoutMs: 60_000,
-    body: shredBody,
+    body: z.strictObject({ confirm: z.string().max(64), ...newEpoch, ...approved.shape }),
     result: z.strictObject({ rotation, shares: bytes(sharesBytesMax).optional() }),
     handle: async ({ kms, caller, body }) => {
       const { approvals: set, ...asked } = body
@@ -112,6 +111,19 @@ export const epochRoutes: readonly Route[] = [
       })
       return { rotation: answerOf(begun), ...(shares ? { shares } : {}) }
     },
+  }),
+  route({
+    name: 'shredStatement',
+    method: 'POST',
+    path: '/v1/domain/shred/statement',
+    summary: 'What people sign so that an epoch is shredded with these seals and custodians',
+    permission: ['approvals:request'],
+    bodyBytesMax: shredBytesMax,
+    body: z.strictObject({ ...newEpoch, ...statementRequest }),
+    result: statements,
+    handle: async ({ kms, caller, body: { requester, validSeconds, ...asked } }) => ({
+      statements: await shredStatement(kms, caller, asked, { requester, validSeconds }),
+    }),
   }),
   route({
     name: 'getShredCertificate',
