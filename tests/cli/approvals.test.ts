@@ -325,7 +325,7 @@ suite('approvals on the command line', { timeout: 240_000 }, () => {
         'domain.statement',
       ]
       const verified = await desk.ok(verify)
-      assert.match(verified.stdout, /^because weaker +rule export$/m)
+      assert.match(verified.stdout, /^because weaker +rule export, rule unlock$/m)
     }
     await desk.ok(['keys', 'create', 'behind', '--type', 'P-256', ...about])
     await desk.ok(['sign', 'people.json', '--key', 'behind'])
