@@ -81,7 +81,8 @@ const advice: Readonly<Record<string, string>> = {
   KEY_STATE_INVALID: 'see its state: keyhold keys show KEY',
   KEY_USE_NOT_PERMITTED: 'see what the key may do: keyhold keys show KEY',
   LEVEL_NOT_PERMITTED: 'docs/security-levels.md says what each level asks for',
-  MODULE_TAMPERED: 'see what stopped it, and who may let it go on: keyhold tamper status',
+  MODULE_TAMPERED:
+    'keyhold status says why; officers let it go on: keyhold domain acknowledge-tamper',
   MODULE_UNAVAILABLE: 'try again; keyhold status says how the module is',
   NAMESPACE_NOT_FOUND: 'see which there are: keyhold namespaces list',
   NAME_TAKEN: 'choose another name',
@@ -92,7 +93,7 @@ const advice: Readonly<Record<string, string>> = {
   RECORD_BROKEN: 'keep the data folder as it is and find out who changed it',
   SHARE_INVALID:
     'give the passphrase or the key file of this very share, or get a fresh copy of it',
-  SERVER_UNREACHABLE: 'start the server with npm start',
+  SERVER_UNREACHABLE: 'start the server with npm start, or keyhold serve',
   TRANSPORT_KEY_INVALID:
     'seal nothing: somebody stands between you and the module, or it was started anew just now',
   TOKEN_INVALID: 'the token has ended or was revoked; ask an administrator for another one',

@@ -59,6 +59,7 @@ function isWritable(folder: string): boolean {
   }
 }
 
+const logCharactersMax = 16_384
 const server = path.join(import.meta.dirname, '../../server/main.ts')
 
 /** The plan with keys of its own, and everything that opens its shares. */
@@ -103,7 +104,7 @@ export class RehearsedCustodians {
       '--port=0',
       '--locked',
     ]
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] })
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     try {
       await isLocked(child)
       using connection = new Connection(await readUnlockPlace(folder.state.data))
@@ -130,11 +131,16 @@ export class RehearsedCustodians {
 }
 
 /** @throws ClientError when the server ends before it waits for custodians */
-async function isLocked({ stdout }: ChildProcess): Promise<void> {
+async function isLocked({ stdout, stderr }: ChildProcess): Promise<void> {
+  let log = ''
+  stderr?.setEncoding('utf8').on('data', (text: string) => {
+    log = (log + text).slice(-logCharactersMax)
+  })
   if (stdout) {
     for await (const line of createInterface({ input: stdout })) {
       if (line.startsWith('{"locked":true')) return
     }
   }
-  throw clientError('SERVER_UNREACHABLE', 'the scratch module could not be started again')
+  const why = log.trim().split('\n').at(-1) ?? ''
+  throw clientError('SERVER_UNREACHABLE', `the scratch module did not start again: ${why}`)
 }

@@ -166,6 +166,8 @@ function tamperedText({ address, data }: Said): string {
     `  ./keyhold tamper status --data ${data}`,
     `  ./keyhold tamper acknowledge --data ${data}`,
     '',
+    'Where the domain has a rule for that, people sign it before: docs/stopped.md.',
+    '',
   ].join('\n')
 }
 

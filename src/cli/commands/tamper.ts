@@ -7,9 +7,9 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { Command } from 'commander'
 import * as z from 'zod'
-import { readUnlockPlace } from '../../client/config.ts'
+import { readUnlockPlace, type ServerPlace } from '../../client/config.ts'
 import { Connection } from '../../client/connection.ts'
-import { clientError } from '../../client/errors.ts'
+import { ClientError, clientError } from '../../client/errors.ts'
 import { approvalMsMax, approvalStatement } from '../../hsm/contract/approval.ts'
 import { parseStatement, readRequest, writeRequest } from '../approvals/request-file.ts'
 import { statementInWords } from '../approvals/words.ts'
@@ -54,6 +54,10 @@ export function addTamperCommands(program: Command): void {
   const tamper = program
     .command('tamper')
     .summary('what stopped the module; acknowledge it, or zeroise the module')
+    .description(
+      'Of a server that was started with a stopped module, and waits. One that ran on when its module was stopped ' +
+        'takes: keyhold status, keyhold approval request acknowledge-tamper, keyhold domain acknowledge-tamper.',
+    )
   tamper
     .command('status')
     .summary('what stopped the module, and who may act')
@@ -166,8 +170,22 @@ async function connect(
   { server }: ServerOptions,
   token?: string,
 ): Promise<Connection> {
-  const place = await readUnlockPlace(folder, server)
+  const place = await placeOf(folder, server)
   return new Connection(token === undefined ? place : { ...place, token }, { signal })
+}
+
+/** @throws ClientError CONFIGURATION_MISSING, CONFIGURATION_INVALID */
+async function placeOf(folder: string, server: string | undefined): Promise<ServerPlace> {
+  try {
+    return await readUnlockPlace(folder, server)
+  } catch (cause) {
+    const isMissing = cause instanceof ClientError && cause.code === 'CONFIGURATION_MISSING'
+    if (server !== undefined || !isMissing) throw cause
+    const message =
+      'no server has started with a stopped module here; of one that runs, keyhold status says more, and ' +
+      'keyhold domain acknowledge-tamper lets it go on'
+    throw clientError('CONFIGURATION_MISSING', message, { cause })
+  }
 }
 
 /** Of whoever may read the data folder; nobody else needs one. */
