@@ -266,6 +266,23 @@ suite('commands', { timeout: 240_000 }, () => {
     assert(!existsSync(path.join(server.folder, 'development.key')))
   })
 
+  test('the record is searched; there are no sinks unless the server is told of some', async () => {
+    const search = ['record', 'search', '--since', '1h']
+    const refused = await itemsOf(...search, '--outcome', 'refused', '--limit', '3')
+    assert(refused.length > 0 && refused.every(({ outcome }) => outcome !== 'OK'))
+    const [first, second, ...others] = await itemsOf(
+      ...[...search, '--key', 'k1', '--command', 'sign', '--oldest', '--limit', '2'],
+    )
+    assert(first && second && others.length === 0)
+    assert(Number(first.sequence) < Number(second.sequence))
+    const [same] = await itemsOf('record', 'search', '--request', String(first.requestId))
+    assert.equal(same?.requestId, first.requestId)
+    const none = await desk.ok([...search, '--identity', 'administrator', '--until', '2001-01-01'])
+    assert.equal(none.stdout, 'No entries.\n')
+    await desk.refused(['record', 'search', '--since', 'yesterday'], 2, 'USAGE')
+    assert.equal((await desk.ok(['record', 'sinks'])).stdout, 'No sinks.\n')
+  })
+
   test('the record is listed, and verified against a kept head and a known key', async () => {
     const last = await itemsOf('record', 'list', '--last', '5')
     assert(last.length >= 5)

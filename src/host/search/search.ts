@@ -6,6 +6,7 @@
 
 import { decodeLeafGroup } from '../../hsm/contract/leaf.ts'
 import type { AppendFile } from '../append-file.ts'
+import { HostError } from '../errors.ts'
 import type { Mark } from '../sparse-reader.ts'
 import { isMatch, type LeafQuery, type ParsedQuery, parseQuery } from './query.ts'
 import type { Segment } from './segment.ts'
@@ -102,6 +103,10 @@ export class RecordSearch {
     const timer = setTimeout(resolve, indexWaitMs, false)
     try {
       return await Promise.race([this.#index.follow().then(() => true), late])
+    } catch (error) {
+      if (error instanceof HostError) throw error
+      // The disk takes no index at present.
+      return false
     } finally {
       clearTimeout(timer)
     }

@@ -1,19 +1,20 @@
 /**
  * JSON lines in a file. A batch is there when it is synced; what a failed write or a crash left of a
- * line is cut off. From bytesMax on the file is put aside as `<path>.<sequence of its last entry>` and a
- * new one begun: files that are complete are whoever's who moves or removes them.
+ * line is cut off. A file of bytesMax or more is put aside as `<path>.<sequence of the next entry>`, and
+ * a new one begun: files that are complete are whoever's who moves or removes them.
  */
 
 import { constants } from 'node:fs'
 import { type FileHandle, open, rename, stat } from 'node:fs/promises'
 import path from 'node:path'
-import { syncFolder } from '../../host/durable-file.ts'
+import { syncFolder, timeInName } from '../../host/durable-file.ts'
 import type { FileSettings } from './configuration.ts'
 import type { Line, Sink } from './sink.ts'
 
 /** Its group may read it, as a log shipper has to. */
 const mode = 0o640
 const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW
+const lineBegin = '{"sequence":'
 /** Longer than any line. */
 const tailBytes = 64 * 1024
 
@@ -29,9 +30,7 @@ export class FileSink implements Sink {
 
   async deliver(lines: readonly Line[]): Promise<void> {
     try {
-      if (this.#file && !(await this.#isThere(this.#file))) await this[Symbol.asyncDispose]()
-      this.#file ??= await this.#open()
-      const file = this.#file
+      const file = await this.#opened(lines[0]?.entry.sequence ?? 0)
       const bytes = Buffer.from(lines.map(({ json }) => `${json}\n`).join(''))
       for (let written = 0; written < bytes.length; ) {
         const at = this.#length + written
@@ -44,7 +43,6 @@ export class FileSink implements Sink {
       await this[Symbol.asyncDispose]()
       throw error
     }
-    if (this.#length >= this.#settings.bytesMax) await this.#putAside(lines)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -53,6 +51,18 @@ export class FileSink implements Sink {
     await file?.close()
   }
 
+  /** The file that has the name, with room for the entry and what follows it. */
+  async #opened(sequence: number): Promise<FileHandle> {
+    if (this.#file && !(await this.#isThere(this.#file))) await this[Symbol.asyncDispose]()
+    this.#file ??= await this.#open()
+    if (this.#length < this.#settings.bytesMax) return this.#file
+    await this[Symbol.asyncDispose]()
+    await putAside(this.#settings.path, sequence)
+    this.#file = await this.#open()
+    return this.#file
+  }
+
+  /** @throws Error when what is there is no file of entries: nothing of it is cut off */
   async #open(): Promise<FileHandle> {
     const { path: name } = this.#settings
     const file = await open(name, flags, mode)
@@ -60,7 +70,10 @@ export class FileSink implements Sink {
       const { size } = await file.stat()
       const from = Math.max(0, size - tailBytes)
       const { buffer, bytesRead } = await file.read(Buffer.alloc(size - from), 0, size - from, from)
-      this.#length = from + buffer.subarray(0, bytesRead).lastIndexOf(0x0a) + 1
+      const end = buffer.subarray(0, bytesRead).lastIndexOf(0x0a) + 1
+      const rest = buffer.toString('latin1', end, Math.min(bytesRead, end + lineBegin.length))
+      if (!lineBegin.startsWith(rest)) throw new Error(`${name} holds something else than entries`)
+      this.#length = from + end
       if (this.#length < size) await file.truncate(this.#length)
       await syncFolder(path.dirname(name))
       return file
@@ -76,11 +89,14 @@ export class FileSink implements Sink {
     const { dev, ino } = await file.stat()
     return named?.dev === dev && named.ino === ino
   }
+}
 
-  async #putAside(lines: readonly Line[]): Promise<void> {
-    const { path: name } = this.#settings
-    await this[Symbol.asyncDispose]()
-    await rename(name, `${name}.${lines.at(-1)?.entry.sequence}`)
-    await syncFolder(path.dirname(name))
-  }
+/** A sink that was begun again comes by the same sequences: what is there already stays. */
+async function putAside(name: string, sequence: number): Promise<void> {
+  const aside = `${name}.${sequence}`
+  const isTaken = await stat(aside).then(
+    () => true,
+    () => false,
+  )
+  await rename(name, isTaken ? `${aside}.${timeInName(new Date())}` : aside)
 }

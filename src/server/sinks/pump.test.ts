@@ -157,7 +157,7 @@ suite('a file', () => {
       written(),
       Array.from({ length: 4_500 }, (_, sequence) => sequence),
     )
-    assert(readdirSync(folder).includes('out.jsonl.999'))
+    assert(readdirSync(folder).includes('out.jsonl.1000'))
   })
 
   test('what a crash left of a line is cut off, and a removed file is begun anew', async () => {
@@ -170,6 +170,16 @@ suite('a file', () => {
     source.add(1)
     await until(() => pump.status().next === 3)
     assert.deepEqual(written(), [2])
+  })
+
+  test('that holds something else is left as it is', async () => {
+    source.add(1)
+    for (const text of ['not ours', `{"sequence":0}\nroot:x:0:0`, '\0'.repeat(100_000)]) {
+      writeFileSync(name(), text)
+      await using pump = await start(settings())
+      await until(() => pump.status().error.includes('something else than entries'))
+      assert.equal(readFileSync(name(), 'utf8'), text)
+    }
   })
 
   test('without room it waits, says so, and nothing is missing when there is room', async () => {

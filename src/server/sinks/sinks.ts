@@ -24,6 +24,11 @@ export async function startSinks(
     readonly log: (entry: LogEntry) => void
   },
 ): Promise<Sinks> {
+  for (const { name, ...sink } of settings) {
+    if (sink.type === 'file' && !path.relative(options.folder, sink.path).startsWith('..')) {
+      throw new Error(`the file of sink ${name} must not be in the data folder`)
+    }
+  }
   const cursors = path.join(options.folder, 'sinks')
   if (settings.length > 0) await makeFolder(cursors)
   const pumps: Pump[] = []
