@@ -23,6 +23,12 @@ const checked = [
 ]
 const ignored = ['description', 'title', 'minItems', 'propertyNames', 'format', 'default', 'id']
 
+/** Answers that the client hands on as they are. */
+const rawTypes: Readonly<Record<string, { readonly raw: string; readonly type: string }>> = {
+  'text/plain': { raw: 'text', type: 'string' },
+  'application/octet-stream': { raw: 'bytes', type: 'Uint8Array' },
+}
+
 if (import.meta.main) {
   const { types, api } = generate(readFileSync(path.join(root, 'docs/openapi.json'), 'utf8'))
   writeFileSync(typesFile, types)
@@ -33,9 +39,7 @@ if (import.meta.main) {
 export function generate(openapi: string): { readonly types: string; readonly api: string } {
   const document = object(JSON.parse(openapi))
   const named = object(object(document.components).schemas)
-  const calls = operationsOf(document)
-    .filter(answersJson)
-    .sort((a, b) => (a.name < b.name ? -1 : 1))
+  const calls = operationsOf(document).sort((a, b) => (a.name < b.name ? -1 : 1))
   const api = Object.fromEntries(calls.map((call) => [call.name, routeOf(call, named)]))
   const lines = [
     '/** The calls of the REST API and their shapes. Made by scripts/client-types.ts; not to be edited. */',
@@ -70,12 +74,22 @@ function operationsOf(document: Json): Call[] {
 
 function routeOf({ method, path: route, operation }: Call, named: Json): Json {
   const answer = answerSchema(operation)
+  const raw = rawTypes[answerType(operation)]?.raw
   return {
     method,
-    path: route,
+    path: withSlashes(route, operation),
     keyed: parametersOf(operation, 'header').some(({ name }) => /^idempotency-key$/i.test(name)),
+    ...(raw === undefined ? {} : { raw }),
     ...(answer === undefined ? {} : { answer: inline(answer, named) }),
   }
+}
+
+/** A parameter that takes slashes is `{+name}`, as in RFC 6570. */
+function withSlashes(route: string, operation: Json): string {
+  const found = list(operation.parameters)
+    .map(object)
+    .find((one) => one['x-keyhold-slashes'])
+  return found ? route.replace(`{${found.name}}`, `{+${found.name}}`) : route
 }
 
 function callType({ operation }: Call): string {
@@ -86,9 +100,9 @@ function callType({ operation }: Call): string {
   ]
   const answer = answerSchema(operation)
   const request = members.length === 0 ? 'object' : `{ ${members.join('; ')} }`
-  return `{ readonly request: ${request}; readonly answer: ${
-    answer === undefined ? 'undefined' : typeOf(answer)
-  } }`
+  const raw = rawTypes[answerType(operation)]?.type
+  const shown = answer === undefined ? (raw ?? 'undefined') : typeOf(answer)
+  return `{ readonly request: ${request}; readonly answer: ${shown} }`
 }
 
 interface Parameter {
@@ -133,22 +147,22 @@ function bodyType(operation: Json): string[] {
   return [`readonly body${required === false ? '?' : ''}: ${typeOf(schema)}`]
 }
 
-/** What answers as text is for programs of its own. */
-function answersJson({ operation }: Call): boolean {
-  const content = answerContent(operation)
-  return content === undefined || 'application/json' in object(content)
+/** Of the one success that an operation has; empty when that has no body. */
+function answerType(operation: Json): string {
+  return Object.keys(answerContent(operation))[0] ?? ''
 }
 
-/** Of the one success that an operation has. */
-function answerContent(operation: Json): unknown {
+/** Of JSON. */
+function answerSchema(operation: Json): unknown {
+  const content = answerContent(operation)['application/json']
+  return content === undefined ? undefined : object(content).schema
+}
+
+function answerContent(operation: Json): Json {
   const [status] = Object.keys(object(operation.responses)).filter((code) => /^2/.test(code))
   assert(status)
-  return object(object(operation.responses)[status]).content
-}
-
-function answerSchema(operation: Json): unknown {
-  const content = answerContent(operation)
-  return content === undefined ? undefined : object(object(content)['application/json']).schema
+  const { content = {} } = object(object(operation.responses)[status])
+  return object(content)
 }
 
 function typeOf(untyped: unknown): string {

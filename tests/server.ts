@@ -19,6 +19,7 @@ export interface Answer {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly body: Readonly<Record<string, unknown>>
   readonly text: string
+  readonly bytes: Buffer
 }
 
 export interface RequestOptions {
@@ -138,13 +139,15 @@ export class TestServer implements AsyncDisposable {
     const [response] = await once(sent, 'response')
     const pieces: Buffer[] = []
     for await (const piece of response) pieces.push(piece)
-    const text = Buffer.concat(pieces).toString('utf8')
+    const bytes = Buffer.concat(pieces)
+    const text = bytes.toString('utf8')
     const isJson = /json/.test(String(response.headers['content-type'] ?? ''))
     return {
       status: response.statusCode,
       headers: response.headers,
       body: isJson ? JSON.parse(text) : {},
       text,
+      bytes,
     }
   }
 

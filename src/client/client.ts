@@ -30,8 +30,9 @@ interface Route {
   readonly method: string
   readonly path: string
   readonly keyed: boolean
-  /** None: there is no body. */
+  /** None: there is no body, or a raw one. */
   readonly answer?: Schema
+  readonly raw?: 'text' | 'bytes'
 }
 
 interface LooseRequest extends CallOptions {
@@ -81,8 +82,10 @@ export class Client implements Disposable {
         ...(key === undefined ? {} : { 'idempotency-key': key }),
       },
       body: body === undefined ? undefined : JSON.stringify(body, bytesAsBase64),
+      raw: route.raw,
       repeatable: route.method === 'GET' || key !== undefined || repeatableUses.test(name),
     })
+    if (route.raw) return answer.body as AnswerOf<N>
     if (!route.answer) return undefined as AnswerOf<N>
     return parseAnswer(route.answer, answer.body, name) as AnswerOf<N>
   }
@@ -129,10 +132,11 @@ export type ItemOf<N extends ListName> = Api[N]['answer'] extends {
   : never
 
 function pathOf(path: string, values: Readonly<Record<string, string | number>>): string {
-  return path.replace(/\{(\w+)\}/g, (_, name: string) => {
+  return path.replace(/\{(\+?)(\w+)\}/g, (_, slashes: string, name: string) => {
     const value = values[name]
     assert(value !== undefined && value !== '', `the path needs ${name}`)
-    return encodeURIComponent(value)
+    const parts = slashes === '' ? [value] : String(value).split('/')
+    return parts.map(encodeURIComponent).join('/')
   })
 }
 

@@ -28,6 +28,8 @@ export interface Exchange {
   readonly headers?: Readonly<Record<string, string>>
   /** JSON. */
   readonly body?: string | undefined
+  /** Not JSON: the body is handed on as it is. */
+  readonly raw?: 'text' | 'bytes' | undefined
   /** Asking twice does no more than asking once. */
   readonly repeatable: boolean
 }
@@ -35,7 +37,7 @@ export interface Exchange {
 export interface Answer {
   readonly status: number
   readonly etag: string | undefined
-  /** Parsed JSON; undefined when there is none. */
+  /** Parsed JSON, undefined when there is none; or what was asked for raw. */
   readonly body: unknown
 }
 
@@ -76,7 +78,7 @@ export class Connection implements Disposable {
   async send(exchange: Exchange): Promise<Answer> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return readAnswer(await this.#sendOnce(exchange))
+        return readAnswer(await this.#sendOnce(exchange), exchange.raw)
       } catch (error) {
         const again = exchange.repeatable && attempt < attemptsMax && isPassing(error)
         if (!again) throw error
@@ -87,7 +89,7 @@ export class Connection implements Disposable {
     }
   }
 
-  async #sendOnce({ method, path, headers, body }: Exchange): Promise<RawAnswer> {
+  async #sendOnce({ method, path, headers, body, raw }: Exchange): Promise<RawAnswer> {
     const { token } = this.#config
     const deadline = AbortSignal.timeout(this.#timeoutMs)
     const signal = this.#signal ? AbortSignal.any([deadline, this.#signal]) : deadline
@@ -101,7 +103,7 @@ export class Connection implements Disposable {
         agent: this.#agent,
         signal,
         headers: {
-          accept: 'application/json',
+          accept: raw === undefined ? 'application/json' : '*/*',
           ...(token !== undefined && { authorization: `Bearer ${token}` }),
           ...content,
           ...headers,
@@ -159,12 +161,13 @@ async function readBody(response: IncomingMessage): Promise<Buffer> {
 }
 
 /** @throws ClientError what the server refused, or ANSWER_INVALID */
-function readAnswer({ response, bytes }: RawAnswer): Answer {
+function readAnswer({ response, bytes }: RawAnswer, raw: Exchange['raw']): Answer {
   const status = response.statusCode ?? 0
   const type = (response.headers['content-type'] ?? '').split(';')[0]?.trim()
   const isJson = type === 'application/json' || type === 'application/problem+json'
   let body: unknown
-  if (isJson && bytes.length > 0) {
+  if (raw !== undefined && status === 200) body = raw === 'text' ? bytes.toString('utf8') : bytes
+  else if (isJson && bytes.length > 0) {
     try {
       body = JSON.parse(bytes.toString('utf8'))
     } catch (cause) {

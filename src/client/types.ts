@@ -432,11 +432,13 @@ export type ErrorCode =
   | 'KEY_STATE_INVALID'
   | 'KEY_TOO_WEAK'
   | 'KEY_USE_NOT_PERMITTED'
+  | 'LEAF_NOT_FOUND'
   | 'LEDGER_FULL'
   | 'LEVEL_NOT_PERMITTED'
   | 'LIMIT_REACHED'
   | 'LOGIN_FAILED'
   | 'LOGIN_LOCKED'
+  | 'LOG_NOT_FOUND'
   | 'MEDIA_TYPE_NOT_SUPPORTED'
   | 'METHOD_NOT_ALLOWED'
   | 'MODULE_BUSY'
@@ -464,6 +466,7 @@ export type ErrorCode =
   | 'SECURE_HEAP_FULL'
   | 'SHARE_INVALID'
   | 'STATE_INVALID'
+  | 'TILE_NOT_FOUND'
   | 'TIMED_OUT'
   | 'TOKEN_INVALID'
   | 'TOKEN_NOT_FOUND'
@@ -1195,6 +1198,19 @@ export interface Api {
     readonly request: { readonly path: { readonly namespace: string; readonly key: string } }
     readonly answer: Key
   }
+  getLogCheckpoint: {
+    readonly request: { readonly path: { readonly log: string } }
+    readonly answer: string
+  }
+  getLogReceipt: {
+    readonly request: { readonly path: { readonly log: string; readonly leaf: string } }
+    readonly answer: string
+  }
+  getLogTile: {
+    readonly request: { readonly path: { readonly log: string; readonly tile: string } }
+    readonly answer: Uint8Array
+  }
+  getMetrics: { readonly request: object; readonly answer: string }
   getNamespace: {
     readonly request: { readonly path: { readonly namespace: string } }
     readonly answer: Namespace

@@ -22,6 +22,13 @@ import { requestsInFlightMax } from '../hsm/contract/limits.ts'
 import { HostError } from './errors.ts'
 import type { HostMeter } from './options.ts'
 
+/** The leaves of one frame's commands, in their order. */
+export interface LeafSpan {
+  /** Undefined until the frame is answered. */
+  first: number | undefined
+  readonly count: number
+}
+
 /** An answer as it arrived, to be settled once what it wants kept is durable. */
 export interface Arrived {
   readonly group: Uint8Array
@@ -29,6 +36,8 @@ export interface Arrived {
   readonly changes: readonly Uint8Array[]
   readonly command: CommandName | undefined
   readonly outcomes: Outcome[]
+  /** Takes in which leaves the outcomes are. */
+  readonly leaves: LeafSpan | undefined
   readonly settle: (error: HostError | undefined) => void
 }
 
@@ -48,6 +57,7 @@ interface Pending {
   readonly bytes: number
   /** Of performance.now(). */
   readonly sentMs: number
+  readonly leaves: LeafSpan | undefined
   readonly resolve: (outcomes: Outcome[]) => void
   readonly reject: (error: unknown) => void
 }
@@ -93,11 +103,11 @@ export class DoorClient {
   }
 
   /**
-   * One frame.
+   * One frame. Its leaves are added to `leaves`.
    * @throws HsmError FRAME_INVALID, at once, when the calls are too much for one frame
    * @throws HostError OVERLOADED, MODULE_UNAVAILABLE, at once; later MODULE_ENDED, STORAGE_FAILED
    */
-  send(claim: Claim, calls: readonly Call[]): Promise<Outcome[]> {
+  send(claim: Claim, calls: readonly Call[], leaves?: LeafSpan[]): Promise<Outcome[]> {
     if (this.#ended) throw unavailable()
     if (this.#pending.size >= requestsInFlightMax || this.#bytesInFlight >= bytesInFlightMax) {
       throw overloaded()
@@ -107,9 +117,11 @@ export class DoorClient {
     this.#lastId = id
     this.#queue(frame)
     this.#bytesInFlight += frame.length
+    const span = leaves && { first: undefined, count: calls.length }
+    if (span) leaves.push(span)
     return new Promise((resolve, reject) => {
       const sentMs = performance.now()
-      this.#pending.set(id, { calls, bytes: frame.length, sentMs, resolve, reject })
+      this.#pending.set(id, { calls, bytes: frame.length, sentMs, leaves: span, resolve, reject })
     })
   }
 
@@ -190,7 +202,14 @@ export class DoorClient {
     const certificate = cut.next(header.zeroised)
     assert(cut.isAtEnd)
     const settle = () => undefined
-    this.#options.arrived({ group, changes: none, command: undefined, outcomes: [], settle })
+    this.#options.arrived({
+      group,
+      changes: none,
+      command: undefined,
+      outcomes: [],
+      leaves: undefined,
+      settle,
+    })
     this.#options.zeroised(certificate)
   }
 
@@ -221,6 +240,7 @@ export class DoorClient {
       changes: changesBytes.length === 0 ? none : cutChanges(changesBytes),
       command: pending.calls[0]?.command,
       outcomes,
+      leaves: pending.leaves,
       settle: (error) => (error ? pending.reject(error) : pending.resolve(outcomes)),
     })
   }

@@ -5,7 +5,7 @@
  */
 
 import type { Call, Claim, Outcome } from '../hsm/contract/commands.ts'
-import type { DoorClient } from './door-client.ts'
+import type { DoorClient, LeafSpan } from './door-client.ts'
 import { HostError } from './errors.ts'
 import type { HostState } from './options.ts'
 import { sendCalls } from './send-calls.ts'
@@ -50,10 +50,11 @@ export class Gate {
   }
 
   /** @throws HostError */
-  call(claim: Claim, calls: readonly Call[]): Promise<Outcome[]> {
+  call(claim: Claim, calls: readonly Call[], leaves?: LeafSpan[]): Promise<Outcome[]> {
     const door = this.#door
-    if (door !== undefined) return sendCalls(door, claim, calls)
-    return this.#isSoon ? this.#waiting.add(claim, calls) : Promise.reject(this.unavailable())
+    if (door !== undefined) return sendCalls(door, claim, calls, leaves)
+    if (this.#isSoon) return this.#waiting.add(claim, calls, leaves)
+    return Promise.reject(this.unavailable())
   }
 
   /** Operational: what waited goes first. */
@@ -61,7 +62,7 @@ export class Gate {
     this.#state = 'operational'
     this.#reason = ''
     this.#door = door
-    this.#waiting.release((claim, calls) => sendCalls(door, claim, calls))
+    this.#waiting.release((claim, calls, leaves) => sendCalls(door, claim, calls, leaves))
   }
 
   /** Nothing is sent from here on. What waits is refused unless the module is on its way. */

@@ -9,6 +9,7 @@ import path from 'node:path'
 import type { Call, Claim, CommandName, Outcome } from '../hsm/contract/commands.ts'
 import { comeBack } from './come-back.ts'
 import { DataFolder } from './data-folder.ts'
+import type { LeafSpan } from './door-client.ts'
 import { Epochs } from './epochs.ts'
 import { explained, type HostError, messageOf, noSecret, notLocked } from './errors.ts'
 import { EventFile } from './events.ts'
@@ -16,6 +17,7 @@ import { HostFreshness } from './freshness.ts'
 import { Gate } from './gate.ts'
 import { measuresOf } from './measures.ts'
 import { ModuleFiles } from './module-files.ts'
+import { ModuleLog } from './module-log.ts'
 import type { ModuleEnd, StartModule } from './module-process.ts'
 import { newDomain, openDomain, type Place, secretFor } from './open-domain.ts'
 import type { EpochRequest, HostMeasures, HostOptions, HostStatus } from './options.ts'
@@ -52,6 +54,8 @@ export class Host implements AsyncDisposable {
   /** What happened to the module's process, for who looks for the cause later. */
   readonly events: EventFile
   readonly freshness: HostFreshness
+  /** The record as a transparency log. */
+  readonly log: ModuleLog
   readonly #options: HostOptions
   readonly #folder: DataFolder
   readonly #files: ModuleFiles
@@ -74,6 +78,7 @@ export class Host implements AsyncDisposable {
     this.#folder = folder
     this.#files = files
     this.#recordSize = files.record.size
+    this.log = new ModuleLog(files.record, this)
     this.#gate = new Gate(() => files.commit.failure)
     const door = () => this.#gate.openDoor
     this.freshness = new HostFreshness({ ...options, folder: folder.path, door })
@@ -169,11 +174,11 @@ export class Host implements AsyncDisposable {
   /**
    * One outcome for each call, in their order, once their leaves and changes of state are durable. A
    * rejection with MODULE_ENDED or STORAGE_FAILED means that nobody knows whether they took effect; with
-   * any other code nothing was sent.
+   * any other code nothing was sent. `leaves` takes in which leaves of the record they are.
    * @throws HostError
    */
-  call(claim: Claim, calls: readonly Call[]): Promise<Outcome[]> {
-    return this.#gate.call(claim, calls)
+  call(claim: Claim, calls: readonly Call[], leaves?: LeafSpan[]): Promise<Outcome[]> {
+    return this.#gate.call(claim, calls, leaves)
   }
 
   /** One command. @throws HsmError what the module refused; HostError */
@@ -198,12 +203,6 @@ export class Host implements AsyncDisposable {
   /** The command that renewEpoch begins with, for people to approve. @throws HsmError, HostError */
   epochCall(request: EpochRequest): Promise<Call<'beginEpoch'>> {
     return this.#epochs.callFor(request)
-  }
-
-  /** The signed note of the record as it is now, durable. */
-  async signHead(claim: Claim): Promise<string> {
-    const { parts } = await this.run(claim, call('signHead', {}, {}))
-    return Buffer.from(parts.note).toString('utf8')
   }
 
   /** What is durable of the record, at most 1,000 leaves or heads at a time. */

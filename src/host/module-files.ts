@@ -50,7 +50,13 @@ export class ModuleFiles {
     this.#calls = options.calls ?? disk
     this.record = record
     this.#useState(state)
-    this.commit = new Commit(options)
+    this.commit = new Commit({
+      ...options,
+      committed: (recordSize) => {
+        record.tiles.durable(recordSize)
+        options.committed(recordSize)
+      },
+    })
   }
 
   /** @throws HostError FOLDER_TORN */
@@ -88,7 +94,9 @@ export class ModuleFiles {
     if (note !== undefined && this.record.isOfSize(note)) this.keepHead(note)
     const isPrelude = endsInZeros(answer.group)
     if (!isPrelude) this.record.arrived(answer.group)
-    const { changes } = answer
+    const { changes, leaves } = answer
+    // They are the last of its group.
+    if (leaves && !isPrelude) leaves.first = this.record.size - leaves.count
     for (const _ of changes) this.#state?.arrived()
     this.commit.add({
       group: answer.group,
@@ -113,7 +121,9 @@ export class ModuleFiles {
       head: this.record.arrivedHead(note),
       headFile: this.record.heads,
       recordSize: this.record.size,
-      settle: () => undefined,
+      settle: (error) => {
+        if (!error) this.record.durableHead(note)
+      },
     })
   }
 

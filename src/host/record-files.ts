@@ -7,6 +7,7 @@
  *                    u32 length of the record once more, so that the last one is found from the end
  *   search           what the groups can be searched by (search/segment-index.ts)
  *   prelude.<size>   groups from before unlocking, while the record had this size
+ *   hashes.<level>   derived: the tree's hashes, which tiles are read from (tile-files.ts)
  *
  * The frontier stands beside each head so that opening reads and hashes only what lies behind the last
  * one. It is a note to the host itself: the module checks that it hashes to the root that was signed.
@@ -22,10 +23,10 @@ import { chunkBytesMax } from '../hsm/contract/limits.ts'
 import { hashBytes, leafHash, MerkleTree } from '../hsm/contract/merkle.ts'
 import { AppendFile, type DiskCalls, framingBytes, recordBytesMax, torn } from './append-file.ts'
 import { isErrorCode, makeFolder, timeInName } from './durable-file.ts'
-import type { HostError } from './errors.ts'
 import type { LeafQuery } from './search/query.ts'
 import { type FoundLeaves, RecordSearch } from './search/search.ts'
 import { SparseReader } from './sparse-reader.ts'
+import { TileFiles } from './tile-files.ts'
 
 /** Leaves or heads in one answer to a reader. */
 export const pageEntriesMax = 1_000
@@ -82,6 +83,7 @@ export interface RecordFilesOptions {
 export class RecordFiles {
   readonly groups: AppendFile
   readonly heads: AppendFile
+  readonly tiles: TileFiles
   readonly #folder: string
   readonly #leafReader: SparseReader
   readonly #headReader: SparseReader
@@ -89,6 +91,9 @@ export class RecordFiles {
   readonly #tree: MerkleTree
   #lastHead: StoredHead | undefined
   #headAt = 0
+  /** The last head that is durable, and the last that ML-DSA-65 signed too. */
+  #shownHead: string | undefined
+  #receiptHead: string | undefined
   /** Where `groups` will end once everything that arrived is durable. */
   #end: number
 
@@ -96,14 +101,17 @@ export class RecordFiles {
     folder: string,
     groups: AppendFile,
     heads: AppendFile,
+    tiles: TileFiles,
     tree: MerkleTree,
     lastHead: StoredHead | undefined,
   ) {
     this.#folder = folder
     this.groups = groups
     this.heads = heads
+    this.tiles = tiles
     this.#tree = tree
     this.#lastHead = lastHead
+    if (lastHead) this.durableHead(lastHead.note)
     this.#end = groups.length
     this.#leafReader = new SparseReader(groups, (group) => group.readUInt16BE(0))
     this.#headReader = new SparseReader(heads, () => 1)
@@ -118,13 +126,25 @@ export class RecordFiles {
       const tree = lastHead
         ? MerkleTree.resume(lastHead.size, cutHashes(lastHead.frontier))
         : new MerkleTree()
+      const head = { size: tree.size, root: tree.root() }
       const file = path.join(folder, 'groups')
+      const behind: Buffer[] = []
       const groups = await AppendFile.open(file, {
         ...options,
         from: lastHead?.offset ?? 0,
-        take: ({ offset, bytes }) => appendGroup(tree, bytes, () => torn(file, offset)),
+        take: ({ offset, bytes }) => {
+          try {
+            behind.push(...appendGroup(tree, bytes))
+          } catch (cause) {
+            throw torn(file, offset, { cause })
+          }
+        },
       })
-      return new RecordFiles(folder, groups, heads, tree, lastHead)
+      const leafHashes = () => leafHashesIn(groups, lastHead?.offset ?? 0)
+      const tiles = await TileFiles.open(folder, { head, leafHashes })
+      for (const hash of behind) tiles.add(hash)
+      tiles.durable(tree.size)
+      return new RecordFiles(folder, groups, heads, tiles, tree, lastHead)
     } catch (error) {
       await heads.close()
       throw error
@@ -148,7 +168,7 @@ export class RecordFiles {
 
   /** Takes note of a group on its way to `groups`, in the order of arrival. @throws HsmError RECORD_INVALID */
   arrived(group: Uint8Array): void {
-    appendGroup(this.#tree, group)
+    for (const hash of appendGroup(this.#tree, group)) this.tiles.add(hash)
     this.#end += framingBytes + group.length
   }
 
@@ -168,6 +188,22 @@ export class RecordFiles {
     this.#lastHead = { note, size, frontier, offset: this.#end }
     this.#headAt = Date.now()
     return encodeHead(this.#lastHead)
+  }
+
+  /** The last head that is durable, as it was signed; undefined until there is one. */
+  get shownHead(): string | undefined {
+    return this.#shownHead
+  }
+
+  /** The last of them with both signatures. */
+  get receiptHead(): string | undefined {
+    return this.#receiptHead
+  }
+
+  /** A head that arrived is durable, with everything that it covers. */
+  durableHead(note: string): void {
+    this.#shownHead = note
+    if (isSignedByBoth(note)) this.#receiptHead = note
   }
 
   /** What a module needs to go on from here. Only while nothing is on its way to the files. */
@@ -238,6 +274,7 @@ export class RecordFiles {
 
   async close(): Promise<void> {
     await this.#search.close()
+    await this.tiles.close()
     await this.groups.close()
     await this.heads.close()
   }
@@ -249,11 +286,19 @@ function page(from: number, limit: number): { first: number; count: number } {
   return { first, count }
 }
 
-function appendGroup(tree: MerkleTree, group: Uint8Array, refuse?: () => HostError): void {
-  try {
-    for (const leaf of decodeLeafGroup(group).leaves) tree.append(leafHash(leaf))
-  } catch (error) {
-    throw refuse?.() ?? error
+/** @returns the hashes of its leaves. @throws HsmError RECORD_INVALID */
+function appendGroup(tree: MerkleTree, group: Uint8Array): Buffer[] {
+  const hashes = decodeLeafGroup(group).leaves.map(leafHash)
+  for (const hash of hashes) tree.append(hash)
+  return hashes
+}
+
+/** Of the groups in front of an offset. @throws HostError FOLDER_TORN */
+async function* leafHashesIn(groups: AppendFile, end: number): AsyncGenerator<Buffer[]> {
+  for await (const records of groups.read(0)) {
+    const wanted = records.filter(({ offset }) => offset < end)
+    yield wanted.flatMap(({ bytes }) => decodeLeafGroup(bytes).leaves.map(leafHash))
+    if (wanted.length < records.length) return
   }
 }
 
@@ -341,8 +386,13 @@ function cutHashes(frontier: Uint8Array): Uint8Array[] {
   )
 }
 
+/** A head that the module has just signed has one line of its own, or two. */
+export function isSignedByBoth(note: string): boolean {
+  return /\n\n(?:\u2014 [^\n]*\n){2}/.test(note)
+}
+
 /** The second line of a checkpoint. Whether it is signed is the module's to check, and the auditor's. */
-function noteSize(note: string): number {
+export function noteSize(note: string): number {
   const size = /^[^\n]+\n(0|[1-9][0-9]{0,15})\n/.exec(note)?.[1]
   if (size === undefined) throw new Error('a head is no checkpoint')
   return Number(size)

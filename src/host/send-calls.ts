@@ -7,17 +7,18 @@
 import type { Call, Claim, Outcome } from '../hsm/contract/commands.ts'
 import { HsmError } from '../hsm/contract/errors.ts'
 import { itemsMax } from '../hsm/contract/limits.ts'
-import type { DoorClient } from './door-client.ts'
+import type { DoorClient, LeafSpan } from './door-client.ts'
 
 /** Settles once everything is durable. A call that is too large for a frame is refused by itself. */
 export function sendCalls(
   door: DoorClient,
   claim: Claim,
   calls: readonly Call[],
+  leaves?: LeafSpan[],
 ): Promise<Outcome[]> {
-  if (calls.length !== 1) return sendBatch(door, claim, calls)
+  if (calls.length !== 1) return sendBatch(door, claim, calls, leaves)
   try {
-    return door.send(claim, calls)
+    return door.send(claim, calls, leaves)
   } catch (error) {
     return isTooLong(error) ? Promise.resolve([refusal(error)]) : Promise.reject(error)
   }
@@ -31,8 +32,9 @@ async function sendBatch(
   door: DoorClient,
   claim: Claim,
   calls: readonly Call[],
+  leaves?: LeafSpan[],
 ): Promise<Outcome[]> {
-  const outcomes = await sendFrames(door, claim, calls)
+  const outcomes = await sendFrames(door, claim, calls, leaves)
   for (let before = calls.length; ; ) {
     const again = [...outcomes.keys()].filter((index) => isMisfit(outcomes[index]))
     if (again.length === 0 || again.length === before) return outcomes
@@ -41,6 +43,7 @@ async function sendBatch(
       door,
       claim,
       again.flatMap((index) => calls[index] ?? []),
+      leaves,
     )
     for (const [position, index] of again.entries()) {
       const outcome = some[position]
@@ -57,6 +60,7 @@ async function sendFrames(
   door: DoorClient,
   claim: Claim,
   calls: readonly Call[],
+  leaves?: LeafSpan[],
 ): Promise<Outcome[]> {
   const frames: Promise<Outcome[]>[] = []
   let start = 0
@@ -64,7 +68,7 @@ async function sendFrames(
   while (start < calls.length) {
     const some = calls.slice(start, start + count)
     try {
-      frames.push(door.send(claim, some))
+      frames.push(door.send(claim, some, leaves))
     } catch (error) {
       if (isTooLong(error) && some.length > 1) {
         count = Math.ceil(some.length / 2)

@@ -5,11 +5,15 @@
 
 import type { Call, Claim, Outcome } from '../hsm/contract/commands.ts'
 import { requestsInFlightMax } from '../hsm/contract/limits.ts'
+import type { LeafSpan } from './door-client.ts'
 import { HostError } from './errors.ts'
+
+type Send = (claim: Claim, calls: readonly Call[], leaves?: LeafSpan[]) => Promise<Outcome[]>
 
 interface WaitingCall {
   readonly claim: Claim
   readonly calls: readonly Call[]
+  readonly leaves: LeafSpan[] | undefined
   readonly untilMs: number
   readonly resolve: (outcomes: Promise<Outcome[]>) => void
   readonly reject: (error: unknown) => void
@@ -27,20 +31,22 @@ export class WaitingCalls {
   }
 
   /** Settles as the call does once it is sent. @throws HostError OVERLOADED, MODULE_UNAVAILABLE */
-  add(claim: Claim, calls: readonly Call[]): Promise<Outcome[]> {
+  add(claim: Claim, calls: readonly Call[], leaves?: LeafSpan[]): Promise<Outcome[]> {
     if (this.#waiting.length >= requestsInFlightMax) {
       return Promise.reject(new HostError('OVERLOADED', 'too many requests wait for the module.'))
     }
     this.#timer ??= setInterval(() => this.#refuseOld(performance.now()), checkMs)
     return new Promise((resolve, reject) => {
       const untilMs = performance.now() + waitMsMax
-      this.#waiting.push({ claim, calls, untilMs, resolve, reject })
+      this.#waiting.push({ claim, calls, leaves, untilMs, resolve, reject })
     })
   }
 
   /** Sends all of them, in the order in which they came. */
-  release(send: (claim: Claim, calls: readonly Call[]) => Promise<Outcome[]>): void {
-    for (const { claim, calls, resolve } of this.#takeAll()) resolve(send(claim, calls))
+  release(send: Send): void {
+    for (const { claim, calls, leaves, resolve } of this.#takeAll()) {
+      resolve(send(claim, calls, leaves))
+    }
   }
 
   refuse(error: HostError): void {

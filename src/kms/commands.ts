@@ -50,7 +50,7 @@ export async function callModule(
   calls: readonly Call[],
 ): Promise<Outcome[]> {
   try {
-    const outcomes = await kms.host.call(claimOf(caller), calls)
+    const outcomes = await kms.host.call(claimOf(caller), calls, caller.leaves)
     assert.equal(outcomes.length, calls.length)
     return outcomes
   } catch (error) {

@@ -3,6 +3,7 @@
  * log, and the caches that keep the database off the hot path. `openKms` (open.ts) makes it.
  */
 
+import type { LeafSpan } from '../host/door-client.ts'
 import type { HostFreshness } from '../host/freshness.ts'
 import type { EpochRequest } from '../host/options.ts'
 import type { Seals } from '../host/seals.ts'
@@ -28,7 +29,7 @@ export interface LogEntry {
 /** What the manager needs of the host of its module. */
 export interface ModuleHost {
   /** One frame: an outcome for each call, in their order, after leaves and state are durable. */
-  call(claim: Claim, calls: readonly Call[]): Promise<Outcome[]>
+  call(claim: Claim, calls: readonly Call[], leaves?: LeafSpan[]): Promise<Outcome[]>
   /** The next epoch of the domain, with its seal; calls wait meanwhile. */
   renewEpoch(claim: Claim, request: EpochRequest): Promise<EpochResult>
   /** What that asks the module first, for people to approve. */
@@ -45,6 +46,8 @@ export interface Caller {
   readonly requestId: string
   readonly protocol: string
   readonly address: string
+  /** Takes in which leaves of the module's record were made for it. */
+  readonly leaves?: LeafSpan[]
 }
 
 export interface Caches {

@@ -67,7 +67,7 @@ suite('host and module', () => {
     withFolder(async (folder) => {
       await using host = await openAt(folder)
       await host.call(claim, Array(10).fill(random))
-      const note = await host.signHead(claim)
+      const note = await host.log.signHead(claim)
       const { result } = await host.run(claim, call('getStatus', {}, {}))
       assert.equal(result.state, 'operational')
       const { heads } = await host.record.readHeads(0, 1_000)

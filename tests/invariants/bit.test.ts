@@ -38,7 +38,7 @@ before(async () => {
     await host.run(claimOf('destroy'), call('destroyKey', { key, version: 1 }, {}))
     wrappedKeys.delete(key)
   }
-  await host.signHead(claimOf('head'))
+  await host.log.signHead(claimOf('head'))
   await host.run(claimOf('random'), call('random', { lengthBytes: 8 }, {}))
   const { result } = await host.run(claimOf('status'), call('getStatus', {}, {}))
   identityKey = Buffer.from(result.identityKey, 'hex')
@@ -109,7 +109,7 @@ async function openChanged(
 }
 
 async function readAll(host: Host): Promise<void> {
-  const head = await host.signHead(claimOf('verify'))
+  const head = await host.log.signHead(claimOf('verify'))
   const leaves = pages(async (from) => {
     const page = await host.record.readLeaves(from, 1_000)
     return { items: page.leaves, next: page.next }

@@ -90,7 +90,7 @@ export async function prepareRequest(
   route: Route,
 ): Promise<Prepared> {
   const { parameters = {}, query = '', ...rest } = await wishFor(installation, stock, route)
-  const path = route.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
+  const path = route.path.replaceAll(/\{\+?(\w+)\}/g, (_, name: string) => {
     const value = { namespace, ...parameters }[name]
     assert(value !== undefined, `${route.name}: no ${name}`)
     return value
@@ -183,6 +183,9 @@ async function newSeal({ server }: Installation): Promise<object> {
 }
 
 const wishes: Readonly<Record<string, Wisher>> = {
+  getLogCheckpoint: async () => ({ parameters: { log: 'module' } }),
+  getLogTile: async () => ({ parameters: { log: 'module', tile: '0/000.p/1' } }),
+  getLogReceipt: async () => ({ parameters: { log: 'module', leaf: '0' } }),
   rotateKek: async () => ({ body: {} }),
   retireKek: whenRotated(async () => ({ body: {} })),
   shredEpoch: whenRotated(async ({ server }) => {

@@ -77,6 +77,7 @@ function identify(context: GuardContext, route: Route, request: FastifyRequest):
     requestId: request.id,
     protocol: 'rest',
     address,
+    leaves: [],
   })
   if (route.permission === 'none') return callerOf(nobody)
   const refuse = (error: unknown): never => {

@@ -110,6 +110,7 @@ before(async () => {
         search: () => Promise.reject(new Error('not asked')),
         sinks: () => [],
       },
+      logs: {},
       readiness: () => Promise.reject(new Error('not asked')),
       metrics: {
         answered: (route, outcome) => outcomes.push(`${route} ${outcome}`),

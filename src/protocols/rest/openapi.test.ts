@@ -27,7 +27,7 @@ suite('the route table', () => {
 
   test('has a schema for every parameter of every path, and no other', () => {
     for (const { path: at, parameters } of routes) {
-      const named = [...at.matchAll(/\{(\w+)\}/g)].map(([, name]) => name)
+      const named = [...at.matchAll(/\{\+?(\w+)\}/g)].map(([, name]) => name)
       assert.ok(parameters instanceof z.ZodObject)
       assert.deepEqual(named, Object.keys(parameters.shape), at)
     }

@@ -20,8 +20,9 @@ export function openApiDocument(routes: readonly Route[], version: string): Json
   const problem = describe(problemSchema)
   const paths: Record<string, Record<string, unknown>> = {}
   for (const route of routes) {
-    paths[route.path] ??= {}
-    const methods = paths[route.path]
+    const path = route.path.replace('{+', '{')
+    paths[path] ??= {}
+    const methods = paths[path]
     assert(methods)
     methods[route.method.toLowerCase()] = describeRoute(route, describe, problem)
   }
@@ -38,6 +39,14 @@ export function openApiDocument(routes: readonly Route[], version: string): Json
     security: [{ token: [] }],
     paths,
     components: {
+      headers: {
+        'Keyhold-Leaf': {
+          description:
+            "Which leaves of the module's record the commands are that it was asked, in their order: " +
+            '"17", or of a batch "100-199". getLogReceipt has the receipts.',
+          schema: { type: 'string' },
+        },
+      },
       securitySchemes: { token: { type: 'http', scheme: 'bearer' } },
       responses: {
         Problem: {
@@ -50,9 +59,11 @@ export function openApiDocument(routes: readonly Route[], version: string): Json
   }
 }
 
+const leafHeader = { 'Keyhold-Leaf': { $ref: '#/components/headers/Keyhold-Leaf' } }
+
 function describeRoute(route: Route, describe: Describe, problem: Json): Json {
   assert(problem)
-  const { name, summary, permission, body, result, status } = route
+  const { name, summary, permission, body, status } = route
   return {
     operationId: name,
     summary,
@@ -70,21 +81,29 @@ function describeRoute(route: Route, describe: Describe, problem: Json): Json {
     responses: {
       [status]:
         status === 204
-          ? { description: 'Done' }
+          ? { description: 'Done', headers: leafHeader }
           : {
               description: 'Done',
-              ...(route.etag ? { headers: { ETag: { schema: { type: 'string' } } } } : {}),
-              content: contentOf(result, describe),
+              headers: {
+                ...leafHeader,
+                ...(route.etag ? { ETag: { schema: { type: 'string' } } } : {}),
+              },
+              content: describeContent(route, describe),
             },
       default: { $ref: '#/components/responses/Problem' },
     },
   }
 }
 
-function contentOf(result: z.ZodType, describe: Describe): Json {
-  if (result !== asText) return { 'application/json': { schema: describe(result) } }
-  const text = { schema: { type: 'string' } }
-  return { 'text/plain': text, 'application/openmetrics-text': text }
+/** Bytes as they are have no schema. */
+function describeContent({ content, result }: Route, describe: Describe): Json {
+  if (content?.type === 'application/octet-stream') return { [content.type]: {} }
+  if (result === asText) {
+    const text = { schema: { type: 'string' } }
+    return { 'text/plain': text, 'application/openmetrics-text': text }
+  }
+  const [type = 'application/json'] = content?.type.split(';') ?? []
+  return { [type]: { schema: describe(result) } }
 }
 
 function parametersOf(route: Route, describe: Describe): readonly Json[] {
@@ -100,6 +119,7 @@ function parametersOf(route: Route, describe: Describe): readonly Json[] {
       name,
       in: 'path',
       required: true,
+      ...(route.path.includes(`{+${name}}`) ? { 'x-keyhold-slashes': true } : {}),
       schema: describe(schema),
     })),
     ...membersOf(route.query).map(([name, schema]) => ({

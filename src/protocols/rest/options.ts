@@ -55,6 +55,16 @@ export interface RecordQuery {
   readonly limit: number
 }
 
+/** A tiled transparency log (c2sp.org/tlog-tiles). */
+export interface LogReader {
+  /** The last signed head. */
+  readonly checkpoint: (claim: Claim) => Promise<string>
+  /** By "tile/…"; undefined when there is none yet. */
+  readonly tile: (path: string) => Promise<Uint8Array | 'malformed' | undefined>
+  /** An entry with its proof (c2sp.org/tlog-proof); undefined when there is no such entry. */
+  readonly receipt: (claim: Claim, entry: number) => Promise<string | undefined>
+}
+
 /** What must be well for the server to be of use. */
 export interface Readiness {
   readonly module: boolean
@@ -92,6 +102,8 @@ export interface RestOptions {
   readonly version: string
   readonly development: boolean
   readonly record: RecordReader
+  /** By name. */
+  readonly logs: Readonly<Record<string, LogReader>>
   readonly readiness: () => Promise<Readiness>
   readonly metrics: RestMetrics
   readonly log: (entry: LogEntry) => void

@@ -83,7 +83,7 @@ function registerRoute(
 ): void {
   app.route({
     method: route.method,
-    url: route.path.replaceAll(/\{(\w+)\}/g, ':$1'),
+    url: route.path.replaceAll(/\{(\w+)\}/g, ':$1').replace(restPattern, '*'),
     bodyLimit: Math.max(1, route.bodyBytesMax),
     exposeHeadRoute: false,
     onRequest: (request, reply, done) => {
@@ -159,13 +159,23 @@ function parseRequest(
     kms: context.kms,
     rest: context.rest,
     caller,
-    path: parse('path', route.parameters, request.params),
+    path: parse('path', route.parameters, parametersOf(route, request)),
     query: parse('query', route.query, parseQuery(request.raw.url ?? '')),
     body: route.body && parse('body', route.body, parseJson(bodyOf(request))),
     creation: route.idempotent ? creationOf(headers['idempotency-key']) : {},
     change: route.etag ? changeOf(headers['if-match']) : {},
     accept: headers.accept ?? '',
   }
+}
+
+/** At the end of a path: whatever follows. */
+const restPattern = /\{\+(\w+)\}$/
+
+function parametersOf({ path }: Route, { params }: FastifyRequest): unknown {
+  const name = restPattern.exec(path)?.[1]
+  if (name === undefined) return params
+  const { '*': rest, ...others } = params as Readonly<Record<string, string>>
+  return { ...others, [name]: rest }
 }
 
 function bodyOf({ body }: FastifyRequest): Uint8Array {
@@ -204,6 +214,8 @@ function answer(
   result: unknown,
 ): void {
   reply.header('x-request-id', request.id).header('cache-control', 'no-store')
+  const leaves = leavesOf(request)
+  if (leaves !== '') reply.header('keyhold-leaf', leaves)
   if (route.etag) {
     const etag = etagOf(result)
     if (etag !== undefined) reply.header('etag', `"${etag}"`)
@@ -213,11 +225,26 @@ function answer(
   } else if (route.result === asText) {
     const { type, text } = z.encode(asText, result as z.output<typeof asText>)
     reply.code(route.status).header('content-type', type).send(text)
+  } else if (route.content) {
+    const { type, isImmutable = false } = route.content
+    if (isImmutable) reply.header('cache-control', 'private, max-age=31536000, immutable')
+    reply.header('content-type', type).send(result)
   } else {
     const encode = route.encode ?? ((value) => JSON.stringify(z.encode(route.result, value)))
     reply.code(route.status).header('content-type', json).send(encode(result))
   }
   metrics.answered(route.name, 'ok', performance.now() - request.begunMs)
+}
+
+/** In the module's record, in the order in which it was asked: "17", or of a batch "100-199". */
+function leavesOf({ exchange }: FastifyRequest): string {
+  let text = ''
+  for (const { first, count } of exchange?.caller.leaves ?? []) {
+    if (first === undefined) continue
+    if (text !== '') text += ', '
+    text += count === 1 ? first : `${first}-${first + count - 1}`
+  }
+  return text
 }
 
 function etagOf(result: unknown): string | undefined {
@@ -231,12 +258,14 @@ const unreadBytesMax = 64 * 1024
 function refuser({ log, rest: { metrics } }: RegisterContext) {
   return (request: FastifyRequest, reply: FastifyReply, error: unknown): void => {
     const refusal = refusalOf(brokeOff(request) ? incomplete : fromFastify(error))
+    const leaves = leavesOf(request)
     if (refusal.isInternal) logInternal(log, request, error)
     reply.code(refusal.status).headers({
       'x-request-id': request.id,
       'cache-control': 'no-store',
       'content-type': 'application/problem+json; charset=utf-8',
       ...(isUnread(request) ? { connection: 'close' } : {}),
+      ...(leaves === '' ? {} : { 'keyhold-leaf': leaves }),
       ...refusal.headers,
     })
     reply.send(JSON.stringify(problemOf(refusal, request.id)))
@@ -309,8 +338,9 @@ function noRoute(routes: readonly Route[], request: FastifyRequest): RestError {
 }
 
 function fits(pattern: readonly string[], parts: readonly string[]): boolean {
+  const isOpen = restPattern.test(pattern.at(-1) ?? '')
   return (
-    pattern.length === parts.length &&
+    (pattern.length === parts.length || (isOpen && pattern.length < parts.length)) &&
     pattern.every((part, index) => part.startsWith('{') || part === parts[index])
   )
 }

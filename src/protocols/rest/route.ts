@@ -50,7 +50,7 @@ export interface Route {
   /** Unique; the operation's id in the OpenAPI document. */
   readonly name: string
   readonly method: Method
-  /** With {parameters}; one for each member of the path's schema. */
+  /** With {parameters}; one for each member of the path's schema. The last may be {+rest}, slashes and all. */
   readonly path: `/${string}`
   readonly summary: string
   readonly permission: Requirement
@@ -68,8 +68,16 @@ export interface Route {
   /** Takes If-Match; an answer that has an etag carries it as ETag. */
   readonly etag: boolean
   readonly handle: (asked: Asked<unknown, unknown, unknown>) => Promise<unknown>
+  /** What the answer is instead of JSON: a text or bytes, as they are. */
+  readonly content: Content | undefined
   /** The answer as JSON, where it must be fast; others go through the schema of the result. */
   readonly encode: ((result: unknown) => string) | undefined
+}
+
+export interface Content {
+  readonly type: string
+  /** For ever the same under its path. */
+  readonly isImmutable?: boolean
 }
 
 export const nothing = z.strictObject({})
@@ -100,6 +108,7 @@ interface Row<P extends z.ZodType, Q extends z.ZodType, B extends z.ZodType, R e
   readonly handle: (
     asked: Asked<z.output<P>, z.output<Q>, z.output<B>>,
   ) => Promise<DeepReadonly<z.output<R>>>
+  readonly content?: Content
   readonly encode?: (result: DeepReadonly<z.output<R>>) => string
 }
 
@@ -119,6 +128,7 @@ export function route<
     status: 200,
     idempotent: false,
     etag: false,
+    content: undefined,
     encode: undefined,
     ...row,
   } as const

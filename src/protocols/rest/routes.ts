@@ -9,6 +9,7 @@ import { domainRoutes } from './routes/domain.ts'
 import { epochRoutes } from './routes/epochs.ts'
 import { identityRoutes } from './routes/identities.ts'
 import { keyRoutes } from './routes/keys.ts'
+import { logRoutes } from './routes/logs.ts'
 import { openingRoutes } from './routes/opening.ts'
 import { recordSearchRoutes } from './routes/record-search.ts'
 import { systemRoutes } from './routes/system.ts'
@@ -17,6 +18,7 @@ import { useRoutes } from './routes/use.ts'
 export const routes: readonly Route[] = [
   ...systemRoutes,
   ...recordSearchRoutes,
+  ...logRoutes,
   ...attestationRoutes,
   ...domainRoutes,
   ...epochRoutes,
