@@ -126,7 +126,7 @@ async function operate<T>(
     roles: development ? roles : ['administrator'],
   })
   const tls = await serverCertificate(folder, kms, address)
-  const metrics = new Metrics({ folder, host, kms, meters, version, tls })
+  const metrics = new Metrics({ folder, host, kms, meters, sinks, version, tls })
   await using rest = await listenRest(
     {
       host: address,

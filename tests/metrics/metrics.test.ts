@@ -5,7 +5,8 @@
  */
 
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -24,14 +25,23 @@ import {
 import { exchange } from '../rest/raw.ts'
 import { deployFolder, Prometheus, promtool } from './prometheus.ts'
 
+/** Nobody listens there: a sink that is behind from the beginning. */
+const deadSink = { type: 'http', url: 'https://127.0.0.1:9/', lagEntriesMax: 1 }
+
+const folder = mkdtempSync(path.join(tmpdir(), 'keyhold-metrics-'))
 let there: Installation
 let monitor: Person
 before(async () => {
-  there = await Installation.start()
+  const sinks = path.join(folder, 'sinks.json')
+  writeFileSync(sinks, JSON.stringify({ sinks: { collector: deadSink } }))
+  there = await Installation.start([`--sinks=${sinks}`])
   monitor = await there.makePerson(unique('monitor'))
   await giveRole(monitor, '*', 'monitor')
 })
-after(() => there[Symbol.asyncDispose]())
+after(async () => {
+  await there[Symbol.asyncDispose]()
+  rmSync(folder, { recursive: true })
+})
 
 function giveRole(person: Person, place: string, role: string): Promise<unknown> {
   return there.server.ok('PUT', `/v1/namespaces/${place}/roles/${person.id}`, { roles: [role] })
@@ -164,6 +174,18 @@ suite('what they say', { timeout: 60_000 }, () => {
 
   test('promtool finds nothing wrong with it', async () =>
     promtool(['check', 'metrics'], await scrape()))
+
+  test('a sink that does not take the record is behind it', async () => {
+    const labels = '{sink="collector",type="http"}'
+    let samples = samplesOf(await scrape())
+    while (samples.get(`keyhold_record_sink_late${labels}`) !== 1) {
+      await delay(100)
+      samples = samplesOf(await scrape())
+    }
+    assert.equal(samples.get(`keyhold_record_sink_failing${labels}`), 1)
+    const lag = samples.get(`keyhold_record_sink_lag_entries${labels}`)
+    assert.equal(lag, samples.get('keyhold_record_leaves_total'))
+  })
 
   test('a module that is stopped, and one that was started again, are told', async () => {
     const { server } = there

@@ -37,8 +37,8 @@ export class Installation implements AsyncDisposable {
     this.first = first
   }
 
-  static async start(): Promise<Installation> {
-    const server = await TestServer.start()
+  static async start(args: readonly string[] = []): Promise<Installation> {
+    const server = await TestServer.start(undefined, args)
     const { body } = await server.ok('GET', '/v1/whoami')
     const { id } = body.identity as Person
     const made = new Installation(server, { id, token: server.credentials.token })

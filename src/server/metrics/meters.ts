@@ -12,10 +12,8 @@ import { routes } from '../../protocols/rest/routes.ts'
 import { commandNames } from './command-names.ts'
 import { CountTable, HistogramTable } from './tables.ts'
 
-const secondsBounds = [
-  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
-]
-const diskSecondsBounds = [0.0001, 0.00025, ...secondsBounds.slice(0, 13)]
+const secondsBounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 10]
+const diskSecondsBounds = [0.0001, 0.00025, ...secondsBounds]
 const frameBounds = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 /** Between two looks; each measures how long it was, so this is what a loop that is never late shows. */
 export const eventLoopResolutionMs = 10

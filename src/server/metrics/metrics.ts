@@ -17,6 +17,7 @@ import { databaseFile } from '../../kms/open.ts'
 import type { RestLoad, RestMetrics } from '../../protocols/rest/options.ts'
 import { countIntents } from '../../storage/intents.ts'
 import { countKeysDue } from '../../storage/keys.ts'
+import type { Sinks } from '../sinks/sinks.ts'
 import type { ServerCertificate } from '../tls.ts'
 import type { Meters } from './meters.ts'
 import { Page } from './page.ts'
@@ -27,6 +28,7 @@ import {
   readModule,
   readProcess,
   readServer,
+  readSinks,
   readStorage,
   type Storage,
 } from './readings.ts'
@@ -39,6 +41,7 @@ export interface MetricsOptions {
   readonly host: Host
   readonly kms: Kms
   readonly meters: Meters
+  readonly sinks: Sinks
   readonly version: string
   readonly tls: ServerCertificate
 }
@@ -72,7 +75,7 @@ export class Metrics implements RestMetrics {
     accept: string,
     load: RestLoad,
   ): Promise<{ type: string; text: string }> {
-    const { host, meters, version } = this.#options
+    const { host, meters, sinks, version } = this.#options
     const [module, storage] = await Promise.all([this.#askModule(caller), this.#storage()])
     const page = new Page(accept)
     const { certificate: server, authority } = this.#tls
@@ -80,6 +83,7 @@ export class Metrics implements RestMetrics {
     readMeters(page, meters)
     const status = host.status()
     readHost(page, status, host.measures())
+    readSinks(page, sinks.status())
     const isUp = status.state === 'operational' && module?.status.state === 'operational'
     page.gauges({
       keyhold_module_up: ['1 if the module answers and is operational.', Number(isUp)],

@@ -13,7 +13,7 @@ import {
   loadedKeysMax,
   requestsInFlightMax,
 } from '../../hsm/contract/limits.ts'
-import type { RestLoad } from '../../protocols/rest/options.ts'
+import type { RestLoad, SinkStatus } from '../../protocols/rest/options.ts'
 import { eventLoopResolutionMs, type Meters } from './meters.ts'
 import type { Page, Sample } from './page.ts'
 import type { HistogramTable } from './tables.ts'
@@ -102,6 +102,32 @@ export function readHost(page: Page, status: HostStatus, measures: HostMeasures)
     keyhold_record_bytes: ['Leaves of the record on the disk.', measures.recordBytes],
     keyhold_sealed_state_bytes: ['Sealed state on the disk.', measures.sealedStateBytes],
   })
+}
+
+export function readSinks(page: Page, sinks: readonly SinkStatus[]): void {
+  const all = (read: (sink: SinkStatus) => number): Sample[] =>
+    sinks.map((sink) => ({ labels: { sink: sink.name, type: sink.type }, value: read(sink) }))
+  const name = 'keyhold_record_sink'
+  page.gauge(
+    `${name}_lag_entries`,
+    'Entries that it does not have.',
+    all((s) => s.lagEntries),
+  )
+  page.gauge(
+    `${name}_lag_seconds`,
+    'Age of the oldest of them.',
+    all((s) => s.lagSeconds),
+  )
+  page.gauge(
+    `${name}_late`,
+    '1 if that is beyond its bounds.',
+    all((s) => Number(s.late)),
+  )
+  page.gauge(
+    `${name}_failing`,
+    '1 if the last try failed.',
+    all((s) => Number(s.error !== '')),
+  )
 }
 
 export function readModule(page: Page, status: ModuleStatus): void {
