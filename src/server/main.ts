@@ -275,7 +275,9 @@ function packageVersion(): string {
 const advice: Readonly<Partial<Record<HostErrorCode, string>>> = {
   FOLDER_EMPTY:
     'To found a domain in it, type: ./keyhold serve --found --seal passphrase\n' +
+    'With custodians and officers (docs/ceremony.md): ./keyhold domain found\n' +
     'To try Keyhold out, type: ./keyhold serve --development',
+  SEAL_MISSING: 'Custodians open it with their shares: start it with --locked',
 }
 
 const byCode: Readonly<Record<string, number>> = {
