@@ -284,7 +284,7 @@ function assertLevel({ level, rules, custodians, tamper, development }: DomainSt
   const weak = rulesOfLevels.filter((name) => (rules[name]?.approvals ?? 0) < quorumMin)
   if (weak.length > 0) {
     const people = quorumMin === 1 ? 'one approval' : `${quorumMin} approvals`
-    throw notOfLevel(level, `${people} at least by the rules ${weak.join(', ')}`)
+    throw notOfLevel(level, `${people} or more for ${weak.join(', ')}`)
   }
   for (const [signal, response] of Object.entries(tamper) as [TamperSignal, TamperResponse][]) {
     if (response < responses[signal]) throw notOfLevel(level, `zeroising at ${signal}`)
