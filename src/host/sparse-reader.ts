@@ -55,7 +55,7 @@ export class SparseReader {
   }
 
   /** Readers that run side by side pass the same places; others may know of places, too. */
-  learn(mark: Mark): void {
-    if (mark.offset > (this.#marks.at(-1)?.offset ?? 0)) this.#marks.push(mark)
+  learn({ offset, first }: Mark): void {
+    if (offset > (this.#marks.at(-1)?.offset ?? 0)) this.#marks.push({ offset, first })
   }
 }

@@ -9,7 +9,6 @@ import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import { decodeLeafGroup } from '../../hsm/contract/leaf.ts'
 import { AppendFile, disk, frameRecords } from '../append-file.ts'
-import { isErrorCode } from '../durable-file.ts'
 import type { Mark } from '../sparse-reader.ts'
 import { mayHold } from './filter.ts'
 import { decodeSegment, type Segment, SegmentBuilder } from './segment.ts'
@@ -115,13 +114,10 @@ export class SegmentIndex {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     file.append(record, (error) => (error ? reject(error) : resolve()))
     await promise
-    this.#add({ ...this.#growing.segment, place })
+    const { segment } = this.#growing
+    this.#segments.push({ ...segment, place })
+    this.#learn(segment)
     this.#growing = this.#next()
-  }
-
-  #add(segment: PlacedSegment): void {
-    this.#segments.push(segment)
-    this.#learn({ offset: segment.offset, first: segment.first })
   }
 
   #next(): SegmentBuilder {
@@ -133,7 +129,8 @@ export class SegmentIndex {
     try {
       return await this.#openFitting()
     } catch (error) {
-      if (isErrorCode(error, 'ENOSPC')) throw error
+      const isOfTheDisk = error instanceof Error && 'syscall' in error
+      if (isOfTheDisk) throw error
       await rm(this.#path, { force: true })
       return await this.#openFitting()
     }
@@ -162,7 +159,7 @@ export class SegmentIndex {
       await file.close()
       throw error
     }
-    for (const { offset, first } of this.#segments) this.#learn({ offset, first })
+    for (const segment of this.#segments) this.#learn(segment)
     this.#growing = this.#next()
     return file
   }

@@ -67,12 +67,13 @@ export class FileSink implements Sink {
     const { path: name } = this.#settings
     const file = await open(name, flags, mode)
     try {
-      const { size } = await file.stat()
+      const found = await file.stat()
+      const { size } = found
       const from = Math.max(0, size - tailBytes)
       const { buffer, bytesRead } = await file.read(Buffer.alloc(size - from), 0, size - from, from)
       const end = buffer.subarray(0, bytesRead).lastIndexOf(0x0a) + 1
       const rest = buffer.toString('latin1', end, Math.min(bytesRead, end + lineBegin.length))
-      if (!lineBegin.startsWith(rest)) throw new Error(`${name} holds something else than entries`)
+      if (!found.isFile() || !lineBegin.startsWith(rest)) throw notOurs(name)
       this.#length = from + end
       if (this.#length < size) await file.truncate(this.#length)
       await syncFolder(path.dirname(name))
@@ -89,6 +90,10 @@ export class FileSink implements Sink {
     const { dev, ino } = await file.stat()
     return named?.dev === dev && named.ino === ino
   }
+}
+
+function notOurs(name: string): Error {
+  return new Error(`${name} holds something else than entries`)
 }
 
 /** A sink that was begun again comes by the same sequences: what is there already stays. */

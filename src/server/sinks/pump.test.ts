@@ -180,6 +180,8 @@ suite('a file', () => {
       await until(() => pump.status().error.includes('something else than entries'))
       assert.equal(readFileSync(name(), 'utf8'), text)
     }
+    await using pump = await start({ ...settings(), path: '/dev/null' } as SinkSettings)
+    await until(() => pump.status().error.includes('something else than entries'))
   })
 
   test('without room it waits, says so, and nothing is missing when there is room', async () => {
@@ -348,6 +350,7 @@ suite('the cursor', () => {
       change()
       await using pump = await start(settings, forgetful)
       await until(() => /entry 19, which it has, is not in the record/.test(pump.status().error))
+      await until(() => pump.status().late)
       assert.equal(cursor(), 20)
     }
   })

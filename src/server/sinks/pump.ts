@@ -1,8 +1,9 @@
 /**
  * From the durable record to one sink. The record itself is the buffer: a pump holds one batch, and a
  * cursor on the disk (`sinks/<name>.json`: the sequence of the next entry and the hash of the one
- * before it, synced) that moves after the sink has the batch. So a sink that is dead, slow or forgotten costs nothing but a log line, and
- * nothing is lost; after a crash up to a second of entries comes again, with the sequences it had.
+ * before it, synced) that moves after the sink has the batch. So a sink that is dead or slow costs
+ * nothing but a log line, and nothing is lost; after a crash up to a second of entries comes again, with
+ * the sequences that it had.
  */
 
 import { setTimeout as delay } from 'node:timers/promises'
@@ -175,7 +176,8 @@ export class Pump implements AsyncDisposable {
   #watchLag(): void {
     const { lagEntriesMax, lagSecondsMax } = this.#options.settings
     const { lagEntries, lagSeconds } = this.status()
-    const isLate = lagEntries > lagEntriesMax || lagSeconds > lagSecondsMax
+    const isStopped = this.#failures > 0 && !this.#fits
+    const isLate = lagEntries > lagEntriesMax || lagSeconds > lagSecondsMax || isStopped
     if (isLate === this.#late) return
     this.#late = isLate
     const lag = `${lagEntries} entries, ${lagSeconds} s`

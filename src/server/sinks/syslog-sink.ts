@@ -40,6 +40,7 @@ export class SyslogSink implements Sink {
     const { host, port } = this.#settings
     const options = await tlsOptions(this.#settings)
     const limit = AbortSignal.any([signal, AbortSignal.timeout(deliverMs)])
+    limit.throwIfAborted()
     const socket = connect({ ...options, host, port })
     const stop = () => socket.destroy(new Error('not done in time'))
     limit.addEventListener('abort', stop)
