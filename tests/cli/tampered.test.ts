@@ -18,7 +18,8 @@ import type { ServerPlace } from '../../src/client/config.ts'
 import { Connection } from '../../src/client/connection.ts'
 import { openHost } from '../../src/host/host.ts'
 import { hostClaim } from '../../src/host/start-up.ts'
-import { keyhold, type Ran } from './keyhold.ts'
+import { TestServer } from '../server.ts'
+import { Desk, keyhold, type Ran } from './keyhold.ts'
 
 const folder = mkdtempSync(path.join(tmpdir(), 'keyhold-tampered-'))
 const at = (...names: string[]) => path.join(folder, ...names)
@@ -136,6 +137,8 @@ suite('a module that starts tampered', () => {
     await server.says('tampered')
     const status = JSON.parse((await server.tamper('status')).stdout)
     assert.match(status.reason, /chassis-opened/)
+    const { stdout } = await keyhold(['--data', 'ruled', 'status'], { cwd: folder })
+    assert.match(stdout, /^module +tampered\nreason +chassis-opened.*\nnext +find out why; /m)
     assert.equal(status.rule.approvals, 2)
     assert.equal(codeOf(await server.tamper('acknowledge')), 'APPROVALS_MISSING')
     const request = ['request', 'acknowledge', '--requester', 'olga', '--output', 'request.json']
@@ -186,5 +189,42 @@ suite('a module that starts tampered', () => {
     assert.equal(codeOf(await server.tamper(...confirm)), 'FILE_INVALID')
     assert.equal((await server.tamper('acknowledge')).code, 0)
     await server.says('ready')
+  })
+})
+
+suite('a module that is stopped while its server runs', () => {
+  let server: TestServer
+  let desk: Desk
+  before(async () => {
+    server = await TestServer.start()
+    desk = new Desk(server)
+  })
+  after(async () => {
+    desk?.[Symbol.dispose]()
+    await server?.[Symbol.asyncDispose]()
+  })
+
+  test('status says that it was, why, and what comes next, also to who was never heard before', async () => {
+    const about = ['--owner', 'test', '--purpose', 'bait', '--type', 'P-256']
+    await desk.ok(['keys', 'create', 'bait', '--canary', ...about])
+    writeFileSync(desk.file('letter'), 'a letter')
+    await desk.refused(['sign', 'letter', '--key', 'bait'], exitCodes.refused, 'MODULE_TAMPERED')
+    const { body: auditor } = await server.ok('POST', '/v1/identities', {
+      ...{ name: 'auditor', kind: 'person' },
+    })
+    const roles = { roles: ['auditor'] }
+    await server.ok('PUT', `/v1/namespaces/*/roles/${auditor.id}`, roles)
+    const token = await server.ok('POST', `/v1/identities/${auditor.id}/tokens`, { name: 'new' })
+    const asAuditor = { token: String(token.body.token) }
+    const { module } = (await server.ok('GET', '/v1/status', undefined, asAuditor)).body
+    assert.partialDeepStrictEqual(module, { state: 'tampered' })
+    const { stdout } = await desk.ok(['status'])
+    assert.match(stdout, /^module +tampered$/m)
+    assert.match(stdout, /^reason +canary-used: /m)
+    assert.match(stdout, /^next +find out why; then .*keyhold domain acknowledge-tamper/m)
+    await desk.ok(['domain', 'acknowledge-tamper'])
+    const after = (await desk.ok(['status'])).stdout
+    assert.match(after, /^module +operational$/m)
+    assert.doesNotMatch(after, /^(reason|next) /m)
   })
 })
