@@ -3,7 +3,7 @@
 
 export type AgreeRequest = {
   readonly peer: Uint8Array
-  readonly into?: NewKey | undefined
+  readonly into?: IntoKey | undefined
   readonly lengthBytes?: number | undefined
   readonly algorithm?: AlgorithmName | undefined
   readonly version?: number | undefined
@@ -150,7 +150,7 @@ export type CertificateRequestResult = {
 
 export type DecapsulateRequest = {
   readonly ciphertext: Uint8Array
-  readonly into?: NewKey | undefined
+  readonly into?: IntoKey | undefined
   readonly lengthBytes?: number | undefined
   readonly algorithm?: AlgorithmName | undefined
   readonly version?: number | undefined
@@ -189,7 +189,7 @@ export type DeriveRequest = {
   readonly label?: Uint8Array | undefined
   readonly context?: Uint8Array | undefined
   readonly iterations?: number | undefined
-  readonly into?: NewKey | undefined
+  readonly into?: IntoKey | undefined
   readonly lengthBytes?: number | undefined
   readonly algorithm?: AlgorithmName | undefined
   readonly version?: number | undefined
@@ -332,7 +332,7 @@ export type DomainState = {
 }
 
 export type EncapsulateRequest = {
-  readonly into?: NewKey | undefined
+  readonly into?: IntoKey | undefined
   readonly lengthBytes?: number | undefined
   readonly algorithm?: AlgorithmName | undefined
   readonly version?: number | undefined
@@ -516,6 +516,26 @@ export type ImportedKey = {
   readonly lengthBytes?: number | undefined
   readonly class: 'secret' | 'private' | 'public'
   readonly sealed: Uint8Array
+}
+
+export type IntoKey = {
+  readonly id?: string | undefined
+  readonly name: string
+  readonly owner: string
+  readonly purpose: string
+  readonly labels?: Readonly<Record<string, string>> | undefined
+  readonly type?: KeyTypeName | undefined
+  readonly algorithms?: readonly AlgorithmName[] | undefined
+  readonly uses?: readonly KeyUse[] | undefined
+  readonly exportable?: boolean | undefined
+  readonly externalIv?: boolean | undefined
+  readonly plaintextRelease?: boolean | undefined
+  readonly approvals?: number | undefined
+  readonly canary?: boolean | undefined
+  readonly usesMax?: number | undefined
+  readonly notBefore?: number | undefined
+  readonly notAfter?: number | undefined
+  readonly lengthBytes?: number | undefined
 }
 
 export type ItemError = {
@@ -815,7 +835,7 @@ export type Token = {
 export type UnwrapRequest = {
   readonly wrapped: Uint8Array
   readonly class?: 'secret' | 'private' | undefined
-  readonly into: NewKey
+  readonly into: IntoKey
   readonly algorithm?: AlgorithmName | undefined
   readonly version?: number | undefined
   readonly approvals?: Approvals | undefined

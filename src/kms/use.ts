@@ -22,8 +22,10 @@ import { batchBytesMax, batchItemsMax } from './limits.ts'
 import { prepare, prepareWrap, type ReadyUse } from './use/calls.ts'
 import type { Choice, UseInputs, UseResults } from './use/inputs.ts'
 import {
+  type IntoUse,
   intoOf,
   isSecretOperation,
+  prepareIntoKey,
   prepareRelease,
   type SecretOperation,
   useIntoKey,
@@ -86,10 +88,10 @@ function approvedUses<O extends Operation>(
 }
 
 /**
- * What people sign so that the module permits this use, where the key or a rule asks for it. A use that
- * makes a key has no statement: the key's id is not known before.
+ * What people sign so that the module permits this use, where the key or a rule asks for it. For a use that
+ * makes a key the statement names its id, which comes with the use then.
  *
- * @throws KmsError as useKey; ARGUMENT_INVALID for a use into a new key
+ * @throws KmsError as useKey
  */
 export async function useStatement<O extends Operation>(
   kms: Kms,
@@ -99,8 +101,11 @@ export async function useStatement<O extends Operation>(
 ): Promise<string[]> {
   const known = await findUsable(kms, caller, target)
   const { namespace, operation } = target
-  if (intoOf(input) !== undefined) {
-    throw new KmsError('ARGUMENT_INVALID', 'a use that makes a key cannot be approved ahead')
+  const into = intoOf(input)
+  if (into !== undefined && isSecretOperation(operation)) {
+    const given = input as UseInputs[SecretOperation]
+    const use: IntoUse<SecretOperation> = { namespace, operation, key: known, input: given, into }
+    return statementsFor(kms, caller, [await prepareIntoKey(kms, caller, use)], request)
   }
   const [use] = isSecretOperation(operation)
     ? [attempt(() => prepareRelease(operation, known, input as never))]

@@ -81,6 +81,42 @@ suite('keys', () => {
     assert.equal(wrapped.status, 200, wrapped.text)
   })
 
+  test('a key that is unwrapped by a key whose uses are approved has the id that was signed', async () => {
+    const wrapper = await there.makeKey({ uses: ['wrap', 'unwrap'], approvals: 1 }, [
+      ...['wrap', 'unwrap'],
+    ])
+    const target = await there.makeKey({ exportable: true }, ['decrypt'])
+    const path = `${keysPath}/${wrapper}`
+    const [wrapping] = await approvalsFor(
+      `${path}/wrap/statement`,
+      { request: { target } },
+      anna,
+      ben,
+    )
+    const { body: out } = await there.use(wrapper, 'wrap', { target, approvals: wrapping })
+    const into = { name: unique('unwrapped'), owner: 'Ada', purpose: 'tests' }
+    const request = { wrapped: out.wrapped, into }
+    assertProblem(await there.use(wrapper, 'unwrap', request), 403, 'APPROVALS_MISSING')
+    const { body } = await there.server.ok('POST', `${path}/unwrap/statement`, {
+      ...{ request, requester },
+    })
+    const [text = ''] = body.statements as readonly string[]
+    const { arguments: args, module, challenge, predecessor, notBefore, expires } = JSON.parse(text)
+    const terms = { module, challenge, predecessor, requester, notBefore, expires }
+    const approvals = { ...terms, approvals: [anna?.approve(Buffer.from(text))] }
+    const unwrap = (named: object) =>
+      there.use(wrapper, 'unwrap', { ...request, approvals, into: { ...into, ...named } })
+    assertProblem(await unwrap({}), 400, 'ARGUMENT_INVALID')
+    const other = `key_${'0'.repeat(32)}`
+    assertProblem(await unwrap({ id: other }), 403, 'APPROVAL_INVALID')
+    const freer = { id: args.into.key, exportable: true }
+    assertProblem(await unwrap(freer), 403, 'APPROVAL_INVALID')
+    const made = await unwrap({ id: args.into.key })
+    assert.equal(made.status, 200, made.text)
+    assert.equal((made.body.made as { id: string }).id, args.into.key)
+    assertProblem(await unwrap({ id: args.into.key, name: unique('again') }), 409, 'KEY_EXISTS')
+  })
+
   test('the rule destroy: a set for each version, and a refusal leaves the key as it was', async () => {
     const key = await there.makeKey({ type: 'P-256' }, ['sign'])
     await there.server.ok('POST', `${keysPath}/${key}/rotate`)

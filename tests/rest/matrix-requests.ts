@@ -108,7 +108,6 @@ async function wishFor(installation: Installation, stock: Stock, route: Route): 
     const item = use === 'unwrap' ? { ...given, into: newKey() } : given
     const parameters = { key: String(stock.keys[use]) }
     if (path.endsWith('/statement')) {
-      // A use into a new key cannot be approved ahead; what the key releases can.
       const request = use === 'unwrap' ? item : given
       return { parameters, body: { request, requester: 'Ada' } }
     }

@@ -8,6 +8,8 @@ type Arguments = Statement['arguments']
 const headlines: Readonly<Record<string, (args: Arguments) => string>> = {
   destroyKey: (args) => `Destroy ${keyText(args)} for good.`,
   wrapKey: (args) => `Let ${keyText(args.target)} out, encrypted under ${keyText(args)}.`,
+  unwrapKey: (args) => `Take a key in that ${keyText(args)} unwraps.`,
+  deriveKey: (args) => `Derive from ${keyText(args)}.`,
   sign: (args) => `Sign with ${keyText(args)}.`,
   decrypt: (args) => `Decrypt with ${keyText(args)}.`,
   addSeal: (args) => `Make a further way to unlock the domain: a ${String(args.seal)}.`,

@@ -79,12 +79,7 @@ export async function makeKey<T>(
   making: Making<T>,
 ): Promise<T> {
   const { namespace, input } = place
-  assertName(input.name, 'the name of a key')
-  assertText(input.owner, 'the owner')
-  assertText(input.purpose, 'the purpose')
-  assertLabels(input.labels ?? {})
-  const level = dependsOnLevel(input) ? await securityLevel(kms, caller) : undefined
-  const template = templateFor(input, making.keyClass, level)
+  const template = await templateOf(kms, caller, input, making.keyClass)
   await assertNamespace(kms, namespace)
   const key = parseKeyId(making.id ?? newId('key'))
   return kms.keyLocks.hold(key, async () => {
@@ -102,6 +97,21 @@ export async function makeKey<T>(
       throw error
     }
   })
+}
+
+/** What the module is asked to make. @throws KmsError ARGUMENT_INVALID */
+export async function templateOf(
+  kms: Kms,
+  caller: Caller,
+  input: NewKeyInput,
+  keyClass: KeyClass | undefined,
+): Promise<KeyTemplate> {
+  assertName(input.name, 'the name of a key')
+  assertText(input.owner, 'the owner')
+  assertText(input.purpose, 'the purpose')
+  assertLabels(input.labels ?? {})
+  const level = dependsOnLevel(input) ? await securityLevel(kms, caller) : undefined
+  return templateFor(input, keyClass, level)
 }
 
 type CreateIntent = Intent<{ kind: 'create'; reservation: Reservation | undefined }>

@@ -38,9 +38,14 @@ export interface Binding {
   readonly raw?: boolean | undefined
 }
 
+/** What the key is to be; approvals of the use name its id. */
+export interface IntoInput extends NewKeyInput {
+  readonly id?: string | undefined
+}
+
 /** Into a new key, or out if the key's plaintextRelease permits that. */
 interface SecretTarget extends Choice {
-  readonly into?: NewKeyInput | undefined
+  readonly into?: IntoInput | undefined
   readonly lengthBytes?: number | undefined
 }
 
@@ -56,7 +61,7 @@ export interface UseInputs {
   unwrap: Choice & {
     readonly wrapped: Uint8Array
     readonly class: 'secret' | 'private'
-    readonly into: NewKeyInput
+    readonly into: IntoInput
   }
   derive: SecretTarget & {
     readonly salt?: Uint8Array | undefined

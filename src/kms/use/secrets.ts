@@ -3,16 +3,19 @@
  * whose making is that of every key (keys/new-key.ts), or leaves in plaintext where the key permits it.
  */
 
-import type { NewKey, Outcome } from '../../hsm/contract/commands.ts'
+import type { Call, NewKey, Outcome } from '../../hsm/contract/commands.ts'
+import { parseKeyId } from '../../hsm/contract/keys.ts'
 import { assertPermission } from '../access/access.ts'
 import type { Operation } from '../access/operations.ts'
+import { withApprovals } from '../approvals.ts'
 import { answerOf } from '../commands.ts'
 import { KmsError } from '../errors.ts'
 import type { KnownKey } from '../keys/known-keys.ts'
-import { type KeyToMake, type MadeBytes, makeKey, type NewKeyInput } from '../keys/new-key.ts'
+import { type KeyToMake, type MadeBytes, makeKey, templateOf } from '../keys/new-key.ts'
 import type { Caller, Creation, Kms } from '../kms.ts'
+import { newId } from '../names.ts'
 import { choose, command, optional, type PlainOperation, part, type ReadyUse } from './calls.ts'
-import type { Choice, UseInputs, UseResults } from './inputs.ts'
+import type { Choice, IntoInput, UseInputs, UseResults } from './inputs.ts'
 import { sendUses } from './send.ts'
 
 export type SecretOperation = Exclude<Operation, PlainOperation>
@@ -74,8 +77,16 @@ export function prepareRelease<O extends SecretOperation>(
   return { call: command(row.command, args, row.parts(key, input)), used, result }
 }
 
-export function intoOf(input: object): NewKeyInput | undefined {
-  return 'into' in input ? (input.into as NewKeyInput | undefined) : undefined
+export function intoOf(input: object): IntoInput | undefined {
+  return 'into' in input ? (input.into as IntoInput | undefined) : undefined
+}
+
+export interface IntoUse<O extends SecretOperation> {
+  readonly namespace: string
+  readonly operation: O
+  readonly key: KnownKey
+  readonly input: UseInputs[O]
+  readonly into: IntoInput
 }
 
 /**
@@ -87,29 +98,19 @@ export function intoOf(input: object): NewKeyInput | undefined {
 export async function useIntoKey<O extends SecretOperation>(
   kms: Kms,
   caller: Caller,
-  use: {
-    readonly namespace: string
-    readonly operation: O
-    readonly key: KnownKey
-    readonly input: UseInputs[O]
-    readonly into: NewKeyInput
-  },
+  use: IntoUse<O>,
   creation: Creation,
 ): Promise<UseResults[O]> {
   const { namespace, operation, key, input, into } = use
-  const permission = operation === 'unwrap' ? 'keys:import' : 'keys:create'
-  await assertPermission(kms, caller, namespace, permission)
-  if ('lengthBytes' in input && input.lengthBytes !== undefined) {
-    throw new KmsError('ARGUMENT_INVALID', 'the length of a new key is its own lengthBytes')
+  await assertMayMake(kms, caller, use)
+  const { approvals }: Choice = input
+  if ((approvals === undefined) !== (into.id === undefined)) {
+    throw new KmsError('ARGUMENT_INVALID', 'the id of a new key comes from what people approved')
   }
-  const row: SecretRow<O> = rows[operation]
   const used = choose(key, operation, input as Choice)
-  const keyClass = 'class' in input ? input.class : 'secret'
   let ciphertext: Uint8Array | undefined
   const make = async (made: KeyToMake): Promise<MadeBytes> => {
-    const target = operation === 'unwrap' ? { ...made, class: keyClass } : made
-    const args = { ...used, into: target, ...row.more?.(input) }
-    const call = command(row.command, args, row.parts(key, input))
+    const call = withApprovals(callInto(use, made), approvals)
     const [outcome] = await sendUses(kms, caller, [{ call, used }])
     if (outcome === undefined) throw new TypeError('the module gave no outcome')
     const { result, parts } = answerOf(outcome)
@@ -125,7 +126,8 @@ export async function useIntoKey<O extends SecretOperation>(
       ...creation,
       call: operation,
       request: { namespace, key: key.id, input },
-      keyClass,
+      id: into.id,
+      keyClass: classOf(input),
       make,
       answer: (record) =>
         ({
@@ -135,6 +137,45 @@ export async function useIntoKey<O extends SecretOperation>(
         }) as unknown as UseResults[O],
     },
   )
+}
+
+/** The same command, for people to approve, with an id for the key that it is to make. @throws KmsError */
+export async function prepareIntoKey<O extends SecretOperation>(
+  kms: Kms,
+  caller: Caller,
+  use: IntoUse<O>,
+): Promise<Call> {
+  await assertMayMake(kms, caller, use)
+  const template = await templateOf(kms, caller, use.into, classOf(use.input))
+  return callInto(use, { key: parseKeyId(newId('key')), version: 1, template })
+}
+
+/** @throws KmsError ACCESS_DENIED, ARGUMENT_INVALID */
+async function assertMayMake<O extends SecretOperation>(
+  kms: Kms,
+  caller: Caller,
+  { namespace, operation, input }: IntoUse<O>,
+): Promise<void> {
+  const permission = operation === 'unwrap' ? 'keys:import' : 'keys:create'
+  await assertPermission(kms, caller, namespace, permission)
+  if ('lengthBytes' in input && input.lengthBytes !== undefined) {
+    throw new KmsError('ARGUMENT_INVALID', 'the length of a new key is its own lengthBytes')
+  }
+}
+
+function callInto<O extends SecretOperation>(
+  { operation, key, input }: IntoUse<O>,
+  made: KeyToMake,
+): Call {
+  const row: SecretRow<O> = rows[operation]
+  const used = choose(key, operation, input as Choice)
+  const target = operation === 'unwrap' ? { ...made, class: classOf(input) } : made
+  const args = { ...used, into: target, ...row.more?.(input) }
+  return command(row.command, args, row.parts(key, input))
+}
+
+function classOf(input: UseInputs[SecretOperation]): 'secret' | 'private' {
+  return 'class' in input ? input.class : 'secret'
 }
 
 /** unwrapKey answers the key itself, the others under a name. */

@@ -224,6 +224,11 @@ const newKeyMembers = {
 /** AES-256 unless a type is named; algorithms and uses that suit it when they are left out. */
 export const newKey = z.strictObject(newKeyMembers).meta({ id: 'NewKey' })
 
+/** Out of a use of another key; the id is that of what people have approved. */
+export const intoKey = z
+  .strictObject({ id: keyId.optional(), ...newKeyMembers })
+  .meta({ id: 'IntoKey' })
+
 /** The key's bytes are sealed to the module's transport key, with all that the key is to be (door.md section 7). */
 export const importedKey = (sealed: ReturnType<typeof bytes>) =>
   z

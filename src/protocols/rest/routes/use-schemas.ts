@@ -13,10 +13,10 @@ import {
   algorithmName,
   bytes,
   encryptionContext,
+  intoKey,
   key,
   keyId,
   keyName,
-  newKey,
   version,
 } from '../schemas.ts'
 
@@ -60,7 +60,7 @@ const binding = {
 
 /** Where a secret goes: into a new key, or out if the key's plaintextRelease permits that. */
 const target = {
-  into: newKey.optional(),
+  into: intoKey.optional(),
   lengthBytes: z.int().min(1).max(secretBytesMax).optional(),
   ...choice,
 }
@@ -212,7 +212,7 @@ const unwrap = row({
   item: z.strictObject({
     wrapped: bytes(sealedKeyBytesMax),
     class: z.enum(['secret', 'private']).optional(),
-    into: newKey,
+    into: intoKey,
     ...choice,
   }),
   input: ({ class: keyClass = 'secret', ...item }) => ({ ...item, class: keyClass }),
