@@ -9,6 +9,7 @@
 import path from 'node:path'
 import type { Call, Claim } from '../hsm/contract/commands.ts'
 import type { PinnedCounterKey } from '../hsm/contract/domain-commands.ts'
+import { openCounterCertificate } from '../hsm/contract/nv-certificate.ts'
 import type { DoorClient } from './door-client.ts'
 import { messageOf } from './errors.ts'
 import type { HostLogEntry } from './options.ts'
@@ -88,6 +89,7 @@ export class HostFreshness {
     door = this.#options.door(),
   ): Promise<void> {
     const counter = await TpmCounter.open(this.#folder, this.#options.counter)
+    await assertPinnable(counter, pinning)
     await this.#take(door, claim, pinning, counter)
   }
 
@@ -102,6 +104,22 @@ export class HostFreshness {
     this.#isPinned = true
     await counter.raise()
   }
+}
+
+/** Another counter, or a value of some time ago, would stop the next start. @throws TpmError, HsmError */
+async function assertPinnable(
+  counter: TpmCounter,
+  { arguments: { challenge, pin }, parts }: Call<'confirmCounter'>,
+): Promise<void> {
+  const { name, publicKey: key } = counter.pinned
+  const publicKey = Buffer.from(key, 'base64')
+  const nonce = Buffer.from(challenge, 'hex')
+  const isThis = pin?.name === name && pin.publicKey === publicKey.toString('hex')
+  if (isThis) {
+    const value = openCounterCertificate(parts, { publicKey, name, nonce })
+    if (value === (await counter.read(nonce)).value) return
+  }
+  throw new TpmError('TPM_ANSWER_INVALID', 'this is not what the counter says now: ask it anew.')
 }
 
 /** With the counter's word for a new challenge. */

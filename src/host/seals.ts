@@ -12,6 +12,7 @@ import { rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { Call, Claim } from '../hsm/contract/commands.ts'
 import type { SealKind } from '../hsm/contract/domain-commands.ts'
+import type { DomainState, SignedDomainState } from '../hsm/contract/domain-state.ts'
 import { makeFolder, namesIfThere, syncFolder } from './durable-file.ts'
 import type { Epochs } from './epochs.ts'
 import { HostError } from './errors.ts'
@@ -23,7 +24,10 @@ import type { TpmOptions } from './tpm/tools.ts'
 
 /** The part of a host that is needed here. */
 export interface SealingHost {
-  run<N extends 'addSeal' | 'removeSeal'>(claim: Claim, command: Call<N>): Promise<Answer<N>>
+  run<N extends 'addSeal' | 'removeSeal' | 'getDomainState'>(
+    claim: Claim,
+    command: Call<N>,
+  ): Promise<Answer<N>>
   transportPublicKey(): Promise<Uint8Array>
 }
 
@@ -105,8 +109,8 @@ export class Seals {
   }
 
   /**
-   * @throws HsmError what the module refused; HostError SEAL_MISSING, and SEAL_LAST for the only one that
-   *   there is
+   * @throws HsmError what the module refused; HostError SEAL_MISSING, and SEAL_LAST for the only one of a
+   *   domain without custodians
    */
   async remove(claim: Claim, kind: SealKind, approvals?: Approvals): Promise<void> {
     await this.#place.epochs.exclusively(async () => {
@@ -114,7 +118,7 @@ export class Seals {
       if (!kinds.includes(kind)) {
         throw new HostError('SEAL_MISSING', `there is no seal of the kind "${kind}".`)
       }
-      if (kinds.length === 1) {
+      if (kinds.length === 1 && !(await this.#hasCustodians(claim))) {
         const message = 'it is the only seal: add another first, or the domain stays closed.'
         throw new HostError('SEAL_LAST', message)
       }
@@ -124,6 +128,12 @@ export class Seals {
       if (kind === 'tpm') await rm(this.#tpmFolder, { recursive: true, force: true })
     })
     this.#place.events.add('seal removed', { kind })
+  }
+
+  async #hasCustodians(claim: Claim): Promise<boolean> {
+    const { parts } = await this.#host.run(claim, call('getDomainState', {}, {}))
+    const { statement } = JSON.parse(Buffer.from(parts.state).toString()) as SignedDomainState
+    return (JSON.parse(statement) as DomainState).custodians !== null
   }
 
   get #moduleFolder(): string {

@@ -104,12 +104,13 @@ suite('what opens a domain, added later', { timeout: 180_000 }, () => {
     const add = ['domain', 'add-seal']
     await refused('APPROVALS_MISSING', ...add, '--tpm')
     await ok(...add, ...(await approved(['add-seal', '--tpm'], 'seal.json')))
-    await refused('SEAL_LAST', 'domain', 'remove-seal', 'tpm')
+    await refused('APPROVALS_MISSING', 'domain', 'remove-seal', 'tpm')
     const pin = ['domain', 'pin-counter']
     await refused('APPROVALS_MISSING', ...pin)
     const word = await approved(['pin-counter'], 'counter.json')
     await ok(...pin, ...word)
-    await refused('CHALLENGE_INVALID', ...pin, ...word)
+    const outdated = await run(...pin, ...word)
+    assert.match(outdated.stderr, /TPM_FAILED.*not what the counter says now/)
     await stop()
     serve('--seal', 'tpm')
     await says('ready')
@@ -135,5 +136,15 @@ suite('what opens a domain, added later', { timeout: 180_000 }, () => {
     serve('--seal', 'tpm')
     await says('ready')
     assert.partialDeepStrictEqual((await ok('status')).module, { freshness: 'tpm counter' })
+  })
+
+  test('custodians are enough: the last seal goes, and they open it', async () => {
+    const removal = await approved(['remove-seal', 'tpm'], 'removal.json')
+    await ok('domain', 'remove-seal', 'tpm', ...removal)
+    assert.deepEqual((await ok('domain', 'seals')).seals, [])
+    await ok('lock')
+    await says('locked')
+    await unlock()
+    assert.partialDeepStrictEqual((await ok('status')).module, { state: 'operational' })
   })
 })

@@ -113,17 +113,10 @@ function addDomainRequests(request: Command): void {
   addPlain('acknowledge-tamper', 'to let a stopped module work again', 'acknowledgeTamper')
   addPlain('rotate-kek', 'to make a new key-encryption key', 'rotateKek')
   addPlain('retire-kek', 'to give up the key-encryption key before', 'retireKek')
-  addPlain(
-    'zeroise <reason>',
-    'to end a module and overwrite its secrets',
-    'zeroise',
-    (reason) => ({
-      reason,
-    }),
-  )
-  addPlain('reset-login <name>', 'to let somebody try again', 'resetLogin', (person) => ({
-    person,
-  }))
+  const reasonOf = (reason: string) => ({ reason })
+  addPlain('zeroise <reason>', 'to end a module and overwrite its secrets', 'zeroise', reasonOf)
+  const personOf = (person: string) => ({ person })
+  addPlain('reset-login <name>', 'to let somebody try again', 'resetLogin', personOf)
   addPlain('remove-seal <kind>', 'to take a seal away', 'removeSeal', (seal) => ({ seal }))
 }
 
