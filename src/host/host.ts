@@ -210,23 +210,23 @@ export class Host implements AsyncDisposable {
     return this.#files.record
   }
 
-  /**
-   * Erases the module's secrets and replaces the process, which stays locked until unlock. What is in
-   * flight is answered or MODULE_ENDED.
-   * @throws HostError MODULE_UNAVAILABLE, MODULE_LOCKED
-   */
+  /** Another process takes the place of the module, locked. What is in flight is answered or MODULE_ENDED. @throws HostError */
   async lock(claim: Claim): Promise<void> {
     const session = this.#session
     if (this.#gate.door === undefined || session === undefined) throw this.#gate.unavailable()
+    await this.#renew(session, () => ask(session.door, claim, call('lock', {}, {})))
+  }
+
+  /** Another process in place of a locked one; shares are offered to it anew. @throws HostError */
+  renewLocked(): Promise<void> {
+    return this.#renew(this.#lockedSession(), async () => undefined)
+  }
+
+  async #renew(session: Session, last: () => Promise<unknown>): Promise<void> {
     this.#gate.close('restarting')
     this.#locked = true
     session.served = false
-    try {
-      await ask(session.door, claim, call('lock', {}, {}))
-    } finally {
-      await session.process.stop()
-      this.#comeBack()
-    }
+    await last().finally(() => session.process.stop().finally(() => this.#comeBack()))
     await this.#comingBack
   }
 

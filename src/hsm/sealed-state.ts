@@ -337,6 +337,11 @@ function applyChanges(
   return { generation: position.generation, changes, chain, record }
 }
 
+/** Of a piece of a snapshot, as it says. */
+export function domainIdOf(piece: Uint8Array): Uint8Array {
+  return piece.subarray(5, 5 + domainIdBytes)
+}
+
 function encodePieceHeader(
   { domainId, moduleId }: ModuleIds,
   { generation, pieces }: Pick<Snapshot, 'generation' | 'pieces'>,

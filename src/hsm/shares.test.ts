@@ -148,16 +148,32 @@ suite('refused with SHARE_INVALID', () => {
     await assert.rejects(offered.takeRoot(place), invalid)
   })
 
-  test('shares of too many splittings', async () => {
+  test('shares of a stranger, however many, do not keep out those of custodians', async () => {
+    const { files } = await split(3, byKeys())
+    using offered = new OfferedShares()
+    const flood = async (count: number) => {
+      for (let set = 0; set < count; set += 1) {
+        const strange = await split(2, byKeys(), set + 2)
+        offer(offered, strange.files[0] ?? Buffer.alloc(0))
+      }
+    }
+    const [first, second, third] = files
+    assert(first && second && third)
+    await flood(70)
+    offer(offered, first)
+    offer(offered, second)
+    await flood(70)
+    assert(offer(offered, third).isComplete)
+  })
+
+  test('a share of another domain than the one that waits', async () => {
     const { files } = await split(2, byKeys())
     using offered = new OfferedShares()
-    for (let set = 0; set < 8; set += 1) {
-      const strange = await split(2, byKeys(), set + 2)
-      offer(offered, strange.files[0] ?? Buffer.alloc(0))
-    }
-    const [file] = files
-    assert(file)
-    assert.throws(() => offer(offered, file), invalid)
+    const file = files[0] ?? Buffer.alloc(0)
+    const share = () => new Secret(encodeOfferedShare(file, keyOf(1)))
+    const { domainId } = describeShare(file)
+    assert.throws(() => offered.add(share(), Buffer.alloc(16)), invalid)
+    assert.equal(offered.add(share(), domainId).offered, 1)
   })
 })
 

@@ -138,8 +138,8 @@ async function protect(share: Secret, place: SharePlace, custodian: CustodianKey
   )
 }
 
-/** Splittings of which shares can be offered at a time: a stranger's cannot keep out the custodians'. */
-const shareSetsMax = 8
+/** Splittings of which shares can be offered at a time: of one more, one with the fewest shares makes room. */
+const shareSetsMax = 64
 
 interface OfferedSet {
   readonly place: SharePlace
@@ -163,20 +163,21 @@ export class OfferedShares implements Disposable {
 
   /**
    * Takes what a custodian sealed to the module. The bytes stay the caller's.
-   * @throws HsmError SHARE_INVALID when it is not whole or is there already, or when there are shares of too
-   *   many splittings
+   * @param domainId of the domain that is to be unlocked, where that is known
+   * @throws HsmError SHARE_INVALID when it is not whole, of another domain, or there already
    */
-  add(offered: Secret): OfferedShare {
+  add(offered: Secret, domainId?: Uint8Array): OfferedShare {
     return offered.expose((bytes) => {
       const { place, share } = decodeOfferedShare(bytes)
+      if (domainId && !place.domainId.equals(domainId)) {
+        throw new HsmError('SHARE_INVALID', 'a share of another domain')
+      }
       const name = setName(place)
       const set = this.#sets.get(name) ?? { place, shares: new Map<number, Secret>() }
       if (set.shares.has(place.index)) {
         throw new HsmError('SHARE_INVALID', 'this share was offered already')
       }
-      if (!this.#sets.has(name) && this.#sets.size >= shareSetsMax) {
-        throw new HsmError('SHARE_INVALID', 'there are shares of too many splittings')
-      }
+      if (!this.#sets.has(name)) this.#makeRoom()
       set.shares.set(place.index, Secret.copyOf(share))
       this.#sets.set(name, set)
       const count = set.shares.size
@@ -210,6 +211,15 @@ export class OfferedShares implements Disposable {
     if (timingSafeEqual(check, rootCheck)) return root
     root[Symbol.dispose]()
     throw new HsmError('SHARE_INVALID', 'these shares do not give the root that was split')
+  }
+
+  /** Anybody can make up a splitting of his own, but not shares of the domain's: those may become more. */
+  #makeRoom(): void {
+    if (this.#sets.size < shareSetsMax) return
+    const sets = [...this.#sets.values()]
+    const fewest = Math.min(...sets.map(({ shares }) => shares.size))
+    const oldest = sets.find(({ shares }) => shares.size === fewest)
+    if (oldest) this.#forget(oldest)
   }
 
   #forget(set: OfferedSet): void {

@@ -14,7 +14,7 @@ import type { Domain } from './domain.ts'
 import { Floor } from './floor.ts'
 import { type Counter, Ledger, type StoredDomainState, sealsCounter } from './ledger.ts'
 import { type Clock, ModuleRecord, type Prelude, type StoredRecord } from './record.ts'
-import { openSealedState, SealedState, type StoredState } from './sealed-state.ts'
+import { domainIdOf, openSealedState, SealedState, type StoredState } from './sealed-state.ts'
 import type { OpenedSeal } from './seals.ts'
 
 /** What an operational module holds of its domain. */
@@ -48,6 +48,12 @@ export class Staged implements StoredState, StoredRecord {
   /** False as long as there is no snapshot: then there is nothing to unlock. */
   get complete(): boolean {
     return this.snapshot.length > 0
+  }
+
+  /** What the snapshot says, which nobody has authenticated; undefined without one. */
+  get domainId(): Uint8Array | undefined {
+    const [first] = this.snapshot
+    return first && domainIdOf(first)
   }
 
   get changes(): Iterable<Uint8Array> {

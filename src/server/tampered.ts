@@ -20,6 +20,7 @@ import { approvalsBytesMax } from '../hsm/contract/approval.ts'
 import type { Call, Claim, CommandName } from '../hsm/contract/commands.ts'
 import type { DomainState, Rule } from '../hsm/contract/domain-state.ts'
 import { HsmError } from '../hsm/contract/errors.ts'
+import { StandingChallenges } from './standing-challenges.ts'
 import type { WaitingAnswer, WaitingRequest, WaitingRoom } from './waiting-room.ts'
 
 const approvals = z.record(z.string(), z.unknown()).optional()
@@ -34,6 +35,9 @@ export async function tamperedRoom(host: Host, folder: string): Promise<WaitingR
   const file = path.join(folder, 'tamper.token')
   await writeDurably(file, [Buffer.from(token)])
   await chmod(file, 0o600)
+  const challenges = new StandingChallenges(host, async (claim, command) => {
+    return (await run(host, claim, 'getChallenge', { command })).result
+  })
   const guarded =
     (work: (request: WaitingRequest) => Promise<WaitingAnswer>) =>
     async (request: WaitingRequest) => {
@@ -45,7 +49,7 @@ export async function tamperedRoom(host: Host, folder: string): Promise<WaitingR
     bodyBytesMax: 2 * approvalsBytesMax,
     routes: new Map([
       ['GET /v1/unlock', ({ claim }: WaitingRequest) => describe(host, claim)],
-      ['POST /v1/tamper/challenge', (request: WaitingRequest) => challenge(host, request)],
+      ['POST /v1/tamper/challenge', (request: WaitingRequest) => challenge(challenges, request)],
       ['POST /v1/tamper/acknowledge', guarded((request) => acknowledge(host, request))],
       ['POST /v1/tamper/zeroise', guarded((request) => zeroise(host, request))],
     ]),
@@ -72,10 +76,12 @@ async function ruleOf(host: Host, claim: Claim): Promise<Rule | undefined> {
   return (JSON.parse(statement) as DomainState).rules.tamper
 }
 
-async function challenge(host: Host, { claim, body }: WaitingRequest): Promise<WaitingAnswer> {
+async function challenge(
+  challenges: StandingChallenges,
+  { claim, body }: WaitingRequest,
+): Promise<WaitingAnswer> {
   const { command } = parse(schemas.challenge, body)
-  const { result } = await run(host, claim, 'getChallenge', { command })
-  return { answer: result }
+  return { answer: await challenges.of(claim, command) }
 }
 
 async function acknowledge(host: Host, { claim, body }: WaitingRequest): Promise<WaitingAnswer> {

@@ -16,11 +16,14 @@ import type { Claim } from '../hsm/contract/commands.ts'
 import { HsmError } from '../hsm/contract/errors.ts'
 import type { Configuration } from './configuration.ts'
 import type { Log } from './log.ts'
+import { Pace } from './pace.ts'
 import { certificateWhileLocked } from './tls.ts'
 
 const unreadBytesMax = 256 * 1024
 const connectionsMax = 64
 const requestMs = 10_000
+/** What is posted is a leaf of the module's, whatever it is. */
+const postCost = 4
 
 export interface WaitingRequest {
   readonly claim: Claim
@@ -44,6 +47,16 @@ export interface WaitingRoom {
   readonly routes: ReadonlyMap<string, (request: WaitingRequest) => Promise<WaitingAnswer>>
 }
 
+class TooOften extends Error {
+  readonly code = 'TOO_MANY_REQUESTS'
+  readonly seconds: number
+
+  constructor(seconds: number) {
+    super(`again in ${seconds} seconds`)
+    this.seconds = seconds
+  }
+}
+
 /** Until an answer has ended the wait, or the server is asked to stop. */
 export async function wait(
   room: WaitingRoom,
@@ -56,8 +69,9 @@ export async function wait(
   server.maxConnections = connectionsMax
   server.requestTimeout = requestMs
   server.headersTimeout = requestMs
+  const pace = new Pace(() => performance.now())
   server.on('request', (request, response) => {
-    serve(room, request).then(
+    serve(room, pace, request).then(
       ({ answer, ends }) => {
         if (ends) response.once('close', () => over.resolve('over'))
         send(response, 200, answer)
@@ -90,7 +104,15 @@ async function listen(server: Server, host: string, port: number): Promise<void>
   await listening
 }
 
-async function serve(room: WaitingRoom, request: IncomingMessage): Promise<WaitingAnswer> {
+async function serve(
+  room: WaitingRoom,
+  pace: Pace,
+  request: IncomingMessage,
+): Promise<WaitingAnswer> {
+  const isPost = request.method === 'POST'
+  const address = request.socket.remoteAddress ?? ''
+  const seconds = pace.waitSeconds(address, isPost ? postCost : 1)
+  if (seconds > 0) throw new TooOften(seconds)
   const route = room.routes.get(`${request.method} ${request.url}`)
   if (!route) {
     throw new HsmError('MODULE_STATE_INVALID', `the module is ${room.state}: people have to act`)
@@ -99,9 +121,8 @@ async function serve(room: WaitingRoom, request: IncomingMessage): Promise<Waiti
     identity: '',
     requestId: randomUUID(),
     protocol: 'unlock',
-    address: request.socket.remoteAddress ?? '',
+    address,
   }
-  const isPost = request.method === 'POST'
   const body = isPost ? await bodyOf(request, room.bodyBytesMax) : undefined
   const token = /^Bearer ([\x21-\x7e]{1,256})$/.exec(request.headers.authorization ?? '')?.[1]
   return route({ claim, body, token })
@@ -130,12 +151,18 @@ function send(response: ServerResponse, status: number, value: object): void {
   response.end(JSON.stringify(value))
 }
 
+const statuses = new Map([
+  ['MODULE_STATE_INVALID', 503],
+  ['TOO_MANY_REQUESTS', 429],
+])
+
 /** RFC 9457. What is no expected refusal is told to the log alone. */
 function sendProblem(response: ServerResponse, error: unknown, log: Log): void {
   const isExpected = error instanceof Error && 'code' in error
   if (!isExpected) log({ level: 'error', message: 'internal error', error: messageOf(error) })
   const code = isExpected ? String(error.code) : 'INTERNAL'
   const detail = isExpected ? error.message : 'internal error'
-  const status = code === 'MODULE_STATE_INVALID' ? 503 : isExpected ? 409 : 500
+  const status = statuses.get(code) ?? (isExpected ? 409 : 500)
+  if (error instanceof TooOften) response.setHeader('retry-after', error.seconds)
   if (!response.headersSent) send(response, status, { type: 'about:blank', status, code, detail })
 }

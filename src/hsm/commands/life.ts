@@ -63,7 +63,7 @@ export const offerShare = command({
     module.challenges.assertOpen(challenge, 'offerShare', module.now())
     const context = Buffer.from(challenge, 'hex')
     using share = module.transport.open(sealed, 'offered share', context)
-    const { place, offered } = module.offered.add(share)
+    const { place, offered } = module.offered.add(share, module.staged.domainId)
     module.challenges.take(challenge)
     const result = {
       domainId: place.domainId.toString('hex'),
