@@ -10,6 +10,7 @@ import {
   refusesAndRecords,
   twoOfficers,
 } from './approvals.testing.ts'
+import { encodeCustodianPublicKey } from './contract/custodian-key.ts'
 import type { DomainChangeAsked } from './contract/domain-commands.ts'
 import {
   type Custodians,
@@ -21,11 +22,12 @@ import {
   type SecurityLevel,
   type SignedDomainState,
 } from './contract/domain-state.ts'
+import { XWingPrivateKey } from './contract/x-wing.ts'
 import { Domain } from './domain.ts'
 import { foundDomainState } from './domain-state.ts'
-import { type Ask, Caller } from './door.testing.ts'
+import { type Ask, Caller, type CallerOptions, decodeAnswer, encodeAsks } from './door.testing.ts'
 import { levelProfiles } from './levels.ts'
-import { fixedClock, restarted } from './restart.testing.ts'
+import { fixedClock, restarted, stagedAgain } from './restart.testing.ts'
 
 const changing = (change: unknown): Ask => ({ command: 'changeDomain', arguments: { change } })
 
@@ -253,21 +255,88 @@ suite('security levels', () => {
     })
   }
 
-  test('a development domain stays at level 1, and no domain goes down unasked', async () => {
+  test('a development domain stays at level 1', async () => {
     const caller = await Caller.founded()
-    const rules = Object.fromEntries(ruleNames.map((name) => [name, twoOfficers]))
-    const ask = changing({ people, level: 2, rules })
+    const ask = changing({ people, level: 2, rules: allRules })
     await refusesAndRecords(caller, 'LEVEL_NOT_PERMITTED', ask)
-    const own = new Caller()
-    const secret = own.sealed('seal secret', Buffer.alloc(32, 7))
-    const args = { development: false, seal: 'key-file' }
-    await own.ok({ command: 'found', arguments: args, parts: { secret } })
+  })
+
+  const allRules = Object.fromEntries(ruleNames.map((name) => [name, twoOfficers]))
+  // It stands still, as after a restart, within the time of approvals that are made meanwhile.
+  const soonMicros = (Date.now() + 30_000) * 1_000
+  const clock = () => soonMicros
+  /** At level 1, with a seal that no other level permits. */
+  const foundedBelow = async (options: CallerOptions = {}, more: object = {}) => {
+    const caller = new Caller({ clock, ...options })
+    const secret = caller.sealed('seal secret', Buffer.alloc(32, 7))
+    const args = { development: false, seal: 'key-file', ...more }
+    await caller.ok({ command: 'found', arguments: args, parts: { secret } })
+    return caller
+  }
+
+  test('no domain goes up to where nothing that it has would open it, and none goes down unasked', async () => {
+    const own = await foundedBelow()
     await refusesAndRecords(own, 'LEVEL_NOT_PERMITTED', changing({ level: 2 }))
     const signers = [newSigner('anna'), newSigner('ben')]
-    await own.ok(changing({ people: signers.map(({ asked }) => asked), level: 2, rules }))
+    const asked = signers.map(({ asked }) => asked)
+    const up = changing({ people: asked, level: 2, rules: allRules })
+    const { error } = await own.one(up)
+    assert.deepEqual(error, {
+      code: 'LEVEL_NOT_PERMITTED',
+      message:
+        'security level 2 asks for a seal by passphrase or tpm or shares, in this epoch; there is key-file',
+    })
+    await refusesAndRecords(own, 'LEVEL_NOT_PERMITTED', up)
+    const phrase = Buffer.from('correct horse battery staple')
+    const { seal } = (
+      await own.ok({
+        command: 'addSeal',
+        arguments: { seal: 'passphrase' },
+        parts: { secret: own.sealed('seal secret', phrase) },
+      })
+    ).parts
+    assert(seal)
+    await own.ok(up)
     assert.equal(own.module.level, 2)
+    const { caller, unlock } = await stagedAgain(own, { clock })
+    await assert.rejects(unlock, { code: 'LEVEL_NOT_PERMITTED' })
+    const secret = caller.sealed('seal secret', phrase)
+    const args = { seal: 'passphrase' }
+    await caller.ok({ command: 'unlock', arguments: args, parts: { seal, secret } })
+    assert.equal(caller.module.level, 2)
     await refusesAndRecords(own, 'APPROVALS_MISSING', changing({ level: 1 }))
     const lower = await approved(own, changing({ level: 1 }), ...signers)
     await refusesAndRecords(own, 'RULES_NOT_MET', lower)
+  })
+
+  test('no domain goes up to where its module may not work', async () => {
+    const standing = { sourceManifest: 'ab'.repeat(32), hasHardwareEntropy: () => true }
+    const keepers = ['ada', 'ben'].map((name, index) => {
+      const { publicKey } = new XWingPrivateKey(Buffer.alloc(32, index))
+      return { name, kind: 'key', publicKey: encodeCustodianPublicKey(publicKey) }
+    })
+    const custodians = { threshold: 2, people: keepers }
+    const up = changing({ people, level: 3, rules: allRules })
+    const refused = async (options: CallerOptions) =>
+      refusesAndRecords(await foundedBelow(options, { custodians }), 'LEVEL_NOT_PERMITTED', up)
+    await refused({ ...standing, sourceManifest: 'unverified' })
+    await refused({ ...standing, hasHardwareEntropy: () => false })
+    const own = await foundedBelow(standing, { custodians })
+    await own.ok(up)
+    assert.equal(own.module.level, 3)
+  })
+
+  test('no domain goes up while a seal is at work, which asked for the level before', async () => {
+    const own = await foundedBelow()
+    const secret = own.sealed('seal secret', Buffer.from('correct horse battery staple'))
+    const asks = [
+      { command: 'addSeal', arguments: { seal: 'passphrase' }, parts: { secret } },
+      changing({ people, level: 2, rules: allRules }),
+    ]
+    const frames = await Promise.all(
+      asks.map((ask, index) => own.sendFrame(index + 1_000, encodeAsks(index + 1_000, [ask]))),
+    )
+    const codes = frames.map((frame) => decodeAnswer(frame).items[0]?.error?.code)
+    assert.deepEqual(codes, [undefined, 'MODULE_BUSY'])
   })
 })

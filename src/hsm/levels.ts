@@ -176,6 +176,17 @@ export function assertSealPermitted(level: SecurityLevel, seal: ProfileSeal): vo
   if (!seals.includes(seal)) throw askedFor(level, `a seal by ${seals.join(' or ')}`)
 }
 
+/**
+ * That a domain can be opened again at this level by one at least of what there is.
+ * @throws HsmError LEVEL_NOT_PERMITTED
+ */
+export function assertCanBeOpened(level: SecurityLevel, present: readonly ProfileSeal[]): void {
+  const { seals } = levelProfiles[level]
+  if (present.some((seal) => seals.includes(seal))) return
+  const others = present.length > 0 ? `; there is ${present.join(', ')}` : ''
+  throw askedFor(level, `a seal by ${seals.join(' or ')}, in this epoch${others}`)
+}
+
 /** What a module is started with, as far as a level asks for it. */
 export interface Standing {
   /** Digest of the manifest that the launcher checked; `unverified` when there was none. */

@@ -4,6 +4,7 @@
  * (`weakening.ts`), and so takes the approvals of every rule that there is.
  */
 
+import { sealKinds } from '../contract/domain-commands.ts'
 import type { DomainState, RuleName } from '../contract/domain-state.ts'
 import { domainStateHash, ruleNames } from '../contract/domain-state.ts'
 import { HsmError } from '../contract/errors.ts'
@@ -15,7 +16,8 @@ import {
   parseDomainChange,
   weakenedPolicies,
 } from '../domain-state.ts'
-import type { StoredDomainState } from '../ledger.ts'
+import { type StoredDomainState, sealsCounter } from '../ledger.ts'
+import { assertCanBeOpened, assertStanding } from '../levels.ts'
 import type { Module } from '../module.ts'
 import { parseNothing, parseObject } from '../parse.ts'
 import { assertSaid, weaken, weakeningCertificate } from '../weakening.ts'
@@ -73,6 +75,8 @@ export const changeDomain = command<'changeDomain', ParsedChange>({
     const { domain, ledger } = module.open
     const weakened = weakenedPolicies(ledger.domainState, change)
     assertSaid(weakened, destroysKeys)
+    // Whoever is at work on a seal asked whether the level as it is permits it.
+    if (change.level !== undefined) module.moveNow(() => assertLevelChange(module, change))
     if (destroysKeys) return module.moveNow(() => changeWeakening(module, change, weakened))
     const before = ledger.signedDomainState
     const next = nextDomainState(domain, before, { change, time: module.now() })
@@ -81,6 +85,21 @@ export const changeDomain = command<'changeDomain', ParsedChange>({
     return { result, parts, changes }
   },
 })
+
+/**
+ * What is asked when a domain is founded or opened: that this module may work at another level, and that
+ * the next one can be opened there. Of a seal that was counted the module cannot know whether its file
+ * is still there.
+ * @throws HsmError LEVEL_NOT_PERMITTED
+ */
+function assertLevelChange(module: Module, { level }: DomainChange): void {
+  if (level === undefined || level === module.level) return
+  const { ledger } = module.open
+  const counted = ledger.counter(sealsCounter) ?? {}
+  const seals = sealKinds.filter((kind) => (counted[kind] ?? 0) > 0)
+  assertCanBeOpened(level, ledger.domainState.custodians ? [...seals, 'shares'] : seals)
+  assertStanding(level, module)
+}
 
 /** The change is in force at once; it is answered when no key from before is in memory any more. */
 async function changeWeakening(module: Module, change: DomainChange, policies: readonly string[]) {
