@@ -254,7 +254,7 @@ function standing(level: SecurityLevel, own: Partial<ModuleOptions> = {}) {
   const domainState = founded(level, {}, domain)
   const transport = TransportKey.generate()
   const entering = new Module({ clock: systemClock, transport, wall: 'none', ...own })
-  const { snapshot: _, ...open } = foundState(
+  const open = foundState(
     { domain, domainState, seals: {} },
     entering.staged,
     entering.prelude,

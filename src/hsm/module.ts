@@ -28,7 +28,7 @@ import { type Rewrapped, rewrap, unwrap } from './keys/wrapped.ts'
 import { assertSealPermitted, assertStanding, type ProfileSeal } from './levels.ts'
 import { Logins } from './logins.ts'
 import type { KeyReference } from './parse.ts'
-import { hasHealthyHardwareSource } from './random.ts'
+import { type FailedSource, failedSources, hasHealthyHardwareSource } from './random.ts'
 import { type Clock, type LeafSink, Prelude, wallClock } from './record.ts'
 import { SelfTests } from './self-tests.ts'
 import { OfferedShares } from './shares.ts'
@@ -52,6 +52,7 @@ export interface ModuleOptions {
   readonly sourceManifest?: string
   /** Of the module's own sources, unless a test says otherwise. */
   readonly hasHardwareEntropy?: () => boolean
+  readonly failedSources?: () => readonly FailedSource[]
   readonly selfTests?: SelfTests
 }
 
@@ -61,6 +62,7 @@ export class Module implements Disposable {
   readonly wall: string
   readonly sourceManifest: string
   readonly hasHardwareEntropy: () => boolean
+  readonly failedSources: () => readonly FailedSource[]
   readonly selfTests: SelfTests
   readonly keys = new LoadedKeys()
   readonly prelude: Prelude
@@ -95,6 +97,7 @@ export class Module implements Disposable {
     this.wall = wall
     this.sourceManifest = options.sourceManifest ?? sourceUnverified
     this.hasHardwareEntropy = options.hasHardwareEntropy ?? hasHealthyHardwareSource
+    this.failedSources = options.failedSources ?? failedSources
     this.prelude = new Prelude(clock)
     this.selfTests = options.selfTests ?? new SelfTests({ now: () => this.now() })
     this.selfTests.failed = (reason) => this.fail(reason)

@@ -10,7 +10,7 @@
 
 import assert from 'node:assert/strict'
 import { randomFillSync } from 'node:crypto'
-import type { EntropyStatus } from './contract/entropy.ts'
+import type { EntropyStatus, SourceStatus } from './contract/entropy.ts'
 import { secretMemory } from './contract/secret-memory.ts'
 import { Generator } from './entropy/generator.ts'
 import { Jitter } from './entropy/jitter.ts'
@@ -39,6 +39,8 @@ let events: EntropyEvents | undefined
 /** Failures that nobody was there to hear: those of the start. */
 let unheard: FailureReport[] = []
 const pool = new Pool()
+
+export type FailedSource = Pick<SourceStatus, 'name' | 'lastFailure'>
 
 export interface RandomOptions {
   /** Fresh entropy goes in first, and nothing comes from what was made ahead. */
@@ -115,6 +117,12 @@ export function testSources(): boolean {
 /** Whether a hardware source that was assessed is there and healthy: what level 3 asks for. */
 export function hasHealthyHardwareSource(): boolean {
   return start().sources.some(({ isPhysical, state }) => isPhysical && state === 'healthy')
+}
+
+/** Those that give nothing any more, also from before anybody listened. */
+export function failedSources(): readonly FailedSource[] {
+  const failed = start().sources.filter(({ state }) => state === 'failed')
+  return failed.map(({ status: { name, lastFailure } }) => ({ name, lastFailure }))
 }
 
 export function entropyStatus(): EntropyStatus {

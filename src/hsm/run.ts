@@ -54,6 +54,7 @@ export async function runModule(options: RunOptions = {}): Promise<void> {
   selfTests.begin()
   listenToEntropy({
     sourceFailed: ({ source, failure, isPermanent }) => {
+      // Before there is a domain it is none: entering one looks again.
       if (isPermanent) module.tamper.signal('entropy-failed', `${source}: ${failure}`)
     },
     exhausted: () => module.fail(noSourceLeft),

@@ -137,6 +137,13 @@ export class Tamper {
     this.signal('clock-back', `by ${Math.round(backMs / 1_000)} seconds since the last command`)
   }
 
+  /** At founding and unlocking: what failed before was no signal, because there was nothing to protect. */
+  watchSources(): void {
+    for (const { name, lastFailure } of this.#module.failedSources()) {
+      this.signal('entropy-failed', `${name}: ${lastFailure}`)
+    }
+  }
+
   #wallMs(): number {
     return Math.floor(this.#module.wallClock() / 1_000)
   }

@@ -154,8 +154,8 @@ interface Founded {
 }
 
 /**
- * A module of the new domain, and the only piece of its first snapshot. The record begins with the
- * leaves of the prelude.
+ * A module of the new domain, of which no snapshot was taken yet. The record begins with the leaves of the
+ * prelude.
  * @throws HsmError RECORD_INVALID when what was staged as prelude is none
  */
 export function foundState(
@@ -163,14 +163,13 @@ export function foundState(
   staged: Staged,
   prelude: Prelude,
   clock: Clock,
-): OpenModule & { readonly snapshot: Uint8Array } {
+): OpenModule {
   const floor = new Floor()
   const record = ModuleRecord.start(domain, clock)
   record.takePrelude(staged.prelude, prelude)
   const ledger = new Ledger(domainState, null, [[sealsCounter, seals]])
   const sealedState = new SealedState({ domain, floor, ledger }, record)
-  const { bytes: snapshot } = sealedState.snapshotPiece(0)
-  return { domain, floor, ledger, sealedState, record, snapshot }
+  return { domain, floor, ledger, sealedState, record }
 }
 
 /** Cuts u32 length and bytes, again and again; all of each chunk must be used. @throws HsmError */

@@ -85,7 +85,7 @@ async function foundDomain(
   const keepers = keepersOf(custodians, shares)
   const domainState = foundDomainState(domain, founding, { custodians: keepers, time })
   const said = signFounding(domain, domainState, { seal: kind, custodians, shares, time })
-  const { snapshot, ...opened } = foundState(
+  const opened = foundState(
     { domain, domainState, seals: kind === undefined ? {} : { [kind]: 1 } },
     module.staged,
     module.prelude,
@@ -93,6 +93,10 @@ async function foundDomain(
   )
   unfinished.move()
   module.enter(opened, kind ?? 'shares')
+  module.tamper.watchSources()
+  // Whoever keeps it has nothing yet to which a change would belong: it has what that came to.
+  module.changesWaiting.length = 0
+  const { bytes: snapshot } = opened.sealedState.snapshotPiece(0)
   const { statement, signature } = domainState
   const answer = {
     snapshot,

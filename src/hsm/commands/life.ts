@@ -99,6 +99,7 @@ export const unlock = command({
       module.enter(open, args.seal)
       const { domain, record } = open
       module.tamper.watchRecord(record.lastMicros)
+      module.tamper.watchSources()
       const { development } = domain
       return { result: { ...idsOf(domain), development, recordSize: record.size }, parts: {} }
     }),
