@@ -3,13 +3,13 @@
  * keys that are this module's own (design section 4). The root key is what a seal opens; from it come, by
  * HKDF-SHA-256 (RFC 5869), the key that seals this module's state and those that seal KEK and backup key.
  * The module's own keys are random and live in the sealed state: identity (Ed25519 and ML-DSA-65), record
- * key, arguments key. Whether the domain is for development is part of the same bytes, so that it stays
+ * key, arguments key, PIN key. Whether the domain is for development is part of the same bytes, so that it stays
  * so for ever (invariant 10). Disposing overwrites every secret.
  *
  * A domain does not change: what renews its keys makes another one, which takes its place.
  *
  *   flags (1) || secrets of the epoch (232) || record key (32) || arguments key (32)
- *     || Ed25519 private key (32) || ML-DSA-65 seed (32)
+ *     || Ed25519 private key (32) || ML-DSA-65 seed (32) || PIN key (32)
  */
 
 import assert from 'node:assert/strict'
@@ -52,9 +52,6 @@ const keyBytes = 32
 const flagDevelopment = 1
 const ownStart = 1 + epochKeysBytes
 
-/** Length of what encode() gives. */
-const domainBytes = ownStart + 4 * keyBytes
-
 /** Who the module is; both ids are random and stand in the clear in what the module seals. */
 export interface ModuleIds {
   readonly domainId: Buffer
@@ -62,7 +59,9 @@ export interface ModuleIds {
 }
 
 /** The module's own keys, in the order in which they are encoded. */
-const ownNames = ['recordKey', 'argumentsKey', 'ed25519', 'mlDsa'] as const
+const ownNames = ['recordKey', 'argumentsKey', 'ed25519', 'mlDsa', 'pinKey'] as const
+/** Length of what encode() gives. */
+const domainBytes = ownStart + ownNames.length * keyBytes
 type OwnKeys = Readonly<Record<(typeof ownNames)[number], Secret>>
 
 export class Domain implements Disposable {
@@ -254,10 +253,14 @@ export class Domain implements Disposable {
     return key.expose((bytes) => createHmac('sha256', bytes).update(statement).digest('hex'))
   }
 
-  /** HMAC-SHA-256 of a stretched PIN: 32 bytes that nobody outside of the domain can search for. */
+  /**
+   * HMAC-SHA-256 of a stretched PIN: 32 bytes that nobody outside of the module can search for. The key is
+   * none of the epoch's: PINs go on into the next one.
+   */
   pinMac(stretched: Uint8Array): Buffer {
-    using key = derive(this.root, this.domainId, 'keyhold pin v1', Buffer.alloc(0))
-    return key.expose((bytes) => createHmac('sha256', bytes).update(stretched).digest())
+    return this.#own.pinKey.expose((bytes) =>
+      createHmac('sha256', bytes).update(stretched).digest(),
+    )
   }
 
   [Symbol.dispose](): void {
@@ -287,9 +290,9 @@ export function encodedDomainHoldsKekBefore(encoded: Uint8Array): boolean {
 }
 
 function ownKeys(make: (index: number) => Secret): OwnKeys {
-  const [recordKey, argumentsKey, ed25519, mlDsa] = ownNames.map((_, index) => make(index))
-  assert(recordKey && argumentsKey && ed25519 && mlDsa)
-  return { recordKey, argumentsKey, ed25519, mlDsa }
+  const [recordKey, argumentsKey, ed25519, mlDsa, pinKey] = ownNames.map((_, index) => make(index))
+  assert(recordKey && argumentsKey && ed25519 && mlDsa && pinKey)
+  return { recordKey, argumentsKey, ed25519, mlDsa, pinKey }
 }
 
 function ed25519Key(privateKey: Uint8Array): KeyObject {

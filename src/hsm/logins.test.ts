@@ -163,6 +163,23 @@ suite('setting a PIN', () => {
 })
 
 suite('logging in', () => {
+  test('a PIN is good in the next epoch, and wrong ones count on', async () => {
+    const { caller } = await withPins()
+    assert.equal(await logIn(caller, 'anna', 'wrong horse 1'), 'LOGIN_FAILED')
+    await caller.ok({
+      command: 'beginEpoch',
+      arguments: { seal: 'key-file' },
+      parts: { secret: caller.sealed('seal secret', Buffer.alloc(32, 8)) },
+    })
+    await caller.ok({ command: 'commitEpoch' })
+    assert.equal(caller.module.open.domain.epoch, 2)
+    assert.equal(await logIn(caller, 'ben'), undefined)
+    for (let failures = 1; failures < officerFailuresMax; failures += 1) {
+      assert.equal(await logIn(caller, 'anna', 'wrong horse 1'), 'LOGIN_FAILED')
+    }
+    assert.equal(await logIn(caller, 'anna'), 'LOGIN_LOCKED')
+  })
+
   test('one refusal for whatever was wrong', async () => {
     const { caller } = await withPins()
     const messages = new Set<string | undefined>()

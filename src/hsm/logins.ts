@@ -1,7 +1,7 @@
 /**
  * Login by PIN or passphrase: the second factor of a person, checked here and nowhere else. What is kept
- * of a PIN is HMAC-SHA-256 of its Argon2id under a key of the domain, so that nobody who reads the
- * domain state can try PINs outside of a module.
+ * of a PIN is HMAC-SHA-256 of its Argon2id under a key of the module's own, so that nobody who reads the
+ * domain state can try PINs outside of it.
  *
  * Whoever guesses has one answer, whatever was wrong. Between guesses for somebody who is no officer the
  * time doubles, in memory; an officer is locked out after five, and stays so over a restart, until the

@@ -116,7 +116,7 @@ suite('docs/formats/sealed-state.json by the text alone', () => {
     assert.equal(position.readBigUInt64BE(40), BigInt(vector.durableLeaves))
     assert.equal(position.readBigUInt64BE(48), BigInt(vector.lastMicros))
     assert.equal(position.readUInt32BE(56), 1)
-    assert.equal(position.readUInt32BE(60), 1 + 232 + 4 * 32)
+    assert.equal(position.readUInt32BE(60), 1 + 232 + 5 * 32)
     assert.equal(position.readUInt32BE(64), 0)
     assert.equal(position[68], 1, 'a development domain')
     const aad = Buffer.concat([second.subarray(0, 53), sha256(first)])
@@ -192,6 +192,12 @@ test('what the code seals is that of the text: a change, and a snapshot behind i
   const first = open(stateKey, snapshot.subarray(0, 53), snapshot.subarray(53))
   const chain = sha256(Buffer.concat([Buffer.alloc(32), change])).toString('hex')
   assert.equal(first.toString('hex', 0, 60), `${uint64(1)}${chain}${uint64(7)}${uint64(9)}00000001`)
+  const pinKey = first.subarray(68 + 1 + 232 + 4 * 32, 68 + first.readUInt32BE(60))
+  const stretched = Buffer.from('what Argon2id makes of a PIN')
+  assert.deepEqual(
+    domain.pinMac(stretched),
+    createHmac('sha256', pinKey).update(stretched).digest(),
+  )
 })
 
 function uint64(value: number): string {
