@@ -35,9 +35,14 @@ export const sealsCounter = 'seals'
 export const shreddedCounter = 'shredded'
 /** Of keys: the beginning of the names. */
 export const usesCounter = 'uses '
+/** Of failed logins: the beginning of the names; the kind, a colon and a person's name stand behind it. */
+export const loginsCounter = 'login '
 
-/** Names of counters begin with what they count. */
-const countersMax = 16_384
+/**
+ * Keys whose uses are counted. The other counters are as many as there are people, twice, and a few more;
+ * there is always room for one of those, so that whoever may make keys cannot keep failures uncounted.
+ */
+export const usesCountersMax = 16_384
 
 interface Encoded {
   readonly domainState: StoredDomainState
@@ -127,10 +132,12 @@ export class Ledger {
     return this.#change('tamper', mark)
   }
 
-  /** Undefined forgets the counter. @throws HsmError LEDGER_FULL when there are too many */
+  /** Undefined forgets the counter. @throws HsmError LEDGER_FULL for one of uses, when there are too many */
   putCounter(name: string, counter: Counter | undefined): Uint8Array {
-    if (counter && this.#counters.size >= countersMax && !this.#counters.has(name)) {
-      throw new HsmError('LEDGER_FULL', `more than ${countersMax} counters`)
+    const isFurtherUse = counter && name.startsWith(usesCounter) && !this.#counters.has(name)
+    // With the others among them: a few fewer, rather than looked for at every key.
+    if (isFurtherUse && this.#counters.size >= usesCountersMax) {
+      throw new HsmError('LEDGER_FULL', `the uses of ${usesCountersMax} keys are counted`)
     }
     return this.#change('counter', [name, counter ?? null])
   }
@@ -154,6 +161,15 @@ export class Ledger {
     }
   }
 
+  /** Of who is nobody any more: so that there are no more of them than people. */
+  #forgetLogins(): void {
+    const names = new Set(this.#state.people.map(({ name }) => name))
+    for (const name of this.#counters.keys()) {
+      const person = name.slice(name.indexOf(': ') + 2)
+      if (name.startsWith(loginsCounter) && !names.has(person)) this.#counters.delete(name)
+    }
+  }
+
   /** @throws HsmError STATE_INVALID for what is no change of the ledger */
   apply(change: Uint8Array): void {
     const text = Buffer.from(change.subarray(1)).toString()
@@ -161,6 +177,7 @@ export class Ledger {
       this.#stored = parse<StoredDomainState>(text)
       this.#state = parse<DomainState>(this.#stored.statement)
       if (this.#state.weakening?.version === this.#state.version) this.#forgetUses()
+      this.#forgetLogins()
     } else if (change[0] === changeKinds.tamper) {
       this.#tamper = parse<TamperMark | null>(text)
     } else if (change[0] === changeKinds.counter) {

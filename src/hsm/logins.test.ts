@@ -3,83 +3,23 @@
 import assert from 'node:assert/strict'
 import { argon2Sync } from 'node:crypto'
 import { suite, test } from 'node:test'
-import {
-  enrol,
-  newSigner,
-  peopled,
-  refusesAndRecords,
-  type Signer,
-  signedAsk,
-  termsFor,
-  twoOfficers,
-} from './approvals.testing.ts'
+import { newSigner, peopled, refusesAndRecords, twoOfficers } from './approvals.testing.ts'
 import { Burst } from './burst.ts'
 import type { DomainState, SecurityLevel } from './contract/domain-state.ts'
 import type { HsmErrorCode } from './contract/errors.ts'
-import { sealToTransportKey, type TransportPurpose } from './contract/transport.ts'
-import { type Ask, Caller, newKeyId } from './door.testing.ts'
+import { type Ask, type Caller, newKeyId } from './door.testing.ts'
+import {
+  approvedBy,
+  logIn,
+  pinCost,
+  right,
+  sealedPin,
+  setPin,
+  withPin,
+  withPins,
+} from './logins.testing.ts'
 import { failuresPerHourMax, officerFailuresMax, sessionMs } from './logins.ts'
 import { fixedClock, fixedMs, restarted } from './restart.testing.ts'
-
-const right = 'correct horse 1'
-const pinCost = { memoryKib: 64, passes: 1, lanes: 1 }
-
-/** A PIN for a challenge of this command, as a person's own program seals it. */
-async function withPin(
-  caller: Caller,
-  command: 'setPin' | 'login',
-  person: string,
-  pin = right,
-): Promise<Ask> {
-  const asked = { command: 'getChallenge', arguments: { command } }
-  const challenge = String((await caller.ok(asked)).result.challenge)
-  return {
-    command,
-    arguments: { person, challenge },
-    parts: { pin: sealedPin(caller, pin, challenge) },
-  }
-}
-
-function sealedPin(caller: Caller, pin: string, challenge: string, purpose?: TransportPurpose) {
-  const { publicKey } = caller.module.transport
-  const context = Buffer.from(challenge, 'hex')
-  return sealToTransportKey(publicKey, purpose ?? 'login', Buffer.from(pin), context)
-}
-
-/** As approved, for a command that changes the domain state or does not. */
-async function approvedBy(caller: Caller, ask: Ask, ...signers: Signer[]): Promise<Ask> {
-  const terms = await termsFor(caller, ask.command === 'setPin' ? 'changeDomain' : ask.command)
-  const now = caller.module.now()
-  const times = { notBefore: now - 1_000, expires: now + 60_000 }
-  return signedAsk(caller, ask, { ...terms, ...times }, signers)
-}
-
-async function setPin(caller: Caller, person: string, pin: string, ...signers: Signer[]) {
-  await caller.ok(
-    await approvedBy(caller, await withPin(caller, 'setPin', person, pin), ...signers),
-  )
-}
-
-async function logIn(
-  caller: Caller,
-  person: string,
-  pin = right,
-): Promise<HsmErrorCode | undefined> {
-  return caller.refusal(await withPin(caller, 'login', person, pin))
-}
-
-/** anna and ben, officers, and otto, an operator, each with a PIN. */
-async function withPins(options: ConstructorParameters<typeof Caller>[0] = {}) {
-  const caller = await Caller.founded({ pinCost, ...options })
-  const signers = [newSigner('anna'), newSigner('ben')] as const
-  const otto = newSigner('otto', { roles: ['operator'] })
-  const people = [...signers, otto].map(({ asked }) => asked)
-  const rules = { officers: twoOfficers, destroy: twoOfficers }
-  await enrol(caller, { people, rules })
-  const [anna, ben] = signers
-  for (const signer of [anna, ben, otto]) await setPin(caller, signer.asked.name, right, signer)
-  return { caller, anna, ben, otto }
-}
 
 suite('setting a PIN', () => {
   test('by whom it is for, by nobody else alone, and by the rule officers', async () => {
@@ -284,6 +224,20 @@ suite('logging in', () => {
     }
     const own = await approvedBy(caller, await withPin(caller, 'login', 'anna'), anna)
     assert.equal(await caller.refusal(own), 'LOGIN_LOCKED')
+  })
+
+  test('a guess that ends while an epoch is taken up has no answer: it would not be counted', async () => {
+    const slow = { memoryKib: 32 * 1024, passes: 16, lanes: 1 }
+    const { caller } = await peopled({}, { pinCost: slow })
+    const guess = caller.refusal(await withPin(caller, 'login', 'anna'))
+    await caller.ok({
+      command: 'beginEpoch',
+      arguments: { seal: 'key-file' },
+      parts: { secret: caller.sealed('seal secret', Buffer.alloc(32, 8)) },
+    })
+    assert.equal(await guess, 'MODULE_BUSY')
+    await caller.ok({ command: 'abortEpoch' })
+    assert.equal(await logIn(caller, 'anna'), 'LOGIN_FAILED')
   })
 
   test('many failures within an hour stop the module', async () => {

@@ -15,6 +15,7 @@ import type { Person, PinVerifier } from './contract/domain-state.ts'
 import { HsmError } from './contract/errors.ts'
 import { sealSecretBytesMax } from './contract/limits.ts'
 import type { Argon2idCost } from './contract/passphrase-key.ts'
+import { loginsCounter } from './ledger.ts'
 import type { Module } from './module.ts'
 import { randomBytes } from './random.ts'
 import { argon2idKey, argon2idTurn, stretchNow } from './seals.ts'
@@ -86,6 +87,8 @@ export class Logins {
       const person = this.#person(name)
       const verifier = person?.pin ?? nobody
       using key = await stretchNow(pin, Buffer.from(verifier.salt, 'base64'), this.#cost)
+      // A failure would be counted in a ledger that is about to be replaced.
+      if (this.#module.next) throw new HsmError('MODULE_BUSY', 'the next epoch is being taken up')
       const { domain } = this.#module.open
       const hash = key.expose((bytes) => domain.pinMac(bytes))
       const isRight = timingSafeEqual(hash, Buffer.from(verifier.hash, 'base64'))
@@ -137,6 +140,7 @@ export class Logins {
   #failed(name: string, isSigned: boolean): never {
     const module = this.#module
     const now = module.now()
+    const isBurst = this.#failures.add(now)
     if (this.#isOfficer(name)) {
       const failures = this.#officerFailures(name, isSigned) + 1
       const counter = counterName(name, isSigned ? 'signed' : 'plain')
@@ -144,7 +148,7 @@ export class Logins {
     } else {
       this.#delay(name, now)
     }
-    if (this.#failures.add(now)) {
+    if (isBurst) {
       module.tamper.signal('logins-failed', `${failuresPerHourMax} within an hour`)
     }
     throw new HsmError('LOGIN_FAILED', 'name or PIN is not right')
@@ -182,5 +186,5 @@ export interface Login {
 type AttemptKind = 'plain' | 'signed'
 
 function counterName(name: string, kind: AttemptKind): string {
-  return `login ${kind}: ${name}`
+  return `${loginsCounter}${kind}: ${name}`
 }

@@ -6,6 +6,7 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import fc from 'fast-check'
+import { HsmError } from './contract/errors.ts'
 import { type Ask, template } from './door.testing.ts'
 import { KeptModule, type MadeKey, withKey } from './kept.testing.ts'
 import { unwrap, wrap } from './keys/wrapped.ts'
@@ -103,6 +104,19 @@ suite('keys with a limited number of uses', () => {
     await kept.ok({ command: 'destroyKey', arguments: made.reference })
     const { ledger } = kept.caller.module.open
     assert.equal(ledger.counter(`uses ${made.reference.key}/1`), undefined)
+  })
+
+  test('a destruction that is refused forgets no use', async (t) => {
+    const kept = await KeptModule.founded()
+    const made = await limited(kept, 3)
+    await kept.ok(mac(made))
+    const full = t.mock.method(kept.caller.module.open.floor, 'raise', () => {
+      throw new HsmError('FLOOR_FULL', 'no further entry')
+    })
+    const destroy = { command: 'destroyKey', arguments: made.reference }
+    assert.equal(await kept.refusal(destroy), 'FLOOR_FULL')
+    full.mock.restore()
+    assert.equal(await use(kept, made, 9), 2)
   })
 
   test('the count goes on in the next epoch, and over another KEK', async () => {

@@ -172,8 +172,9 @@ export const destroyKey = command<'destroyKey', KeyReference & { readonly certif
   run: (module, { certify, ...reference }, { wrapped }) => {
     const known = certify ? knownKey(module, reference, wrapped) : null
     const recordSize = module.open.record.size
-    const forgotten = module.useCounts.forget(reference)
-    const changes = [...module.raiseFloor(reference, destroyedRevision), ...forgotten]
+    // Only what can be refused no more forgets its uses.
+    const raised = module.raiseFloor(reference, destroyedRevision)
+    const changes = [...raised, ...module.useCounts.forget(reference)]
     const erased = module.usesBegun.ended().then(collectGarbage)
     if (!certify) return erased.then(() => ({ result: {}, parts: {}, changes }))
     return erased.then(async () => {
