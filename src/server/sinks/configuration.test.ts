@@ -1,7 +1,7 @@
 /** The file of sinks: taken whole or refused whole; secrets only from files that are private. */
 
 import assert from 'node:assert/strict'
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { suite, test } from 'node:test'
@@ -32,6 +32,13 @@ suite('the file of sinks', () => {
     }
     assert.deepEqual(parseSinks({ sinks: { a: given } }), [{ name: 'a', ...given }])
     assert.deepEqual(parseSinks({ sinks: {} }), [])
+  })
+
+  test('is as the manual shows it', () => {
+    const manual = readFileSync(path.join(import.meta.dirname, '../../../docs/record.md'), 'utf8')
+    const example = /^ {4}\{ "sinks"[\s\S]*?\n\n/m.exec(manual)?.[0] ?? ''
+    const types = parseSinks(JSON.parse(example)).map(({ type }) => type)
+    assert.deepEqual(types, ['file', 'syslog', 'http'])
   })
 
   test('what is not understood is refused', () => {
