@@ -19,6 +19,7 @@ import { isBoundByVersion } from './contract/approval.ts'
 import type { CommandName } from './contract/commands.ts'
 import { type RuleName, ruleNames } from './contract/domain-state.ts'
 import { type Ask, Caller, newKeyId, template } from './door.testing.ts'
+import { sealedPin } from './logins.testing.ts'
 
 const outcomeOf = async (caller: Caller, ask: Ask) => (await caller.one(ask)).error?.code
 
@@ -196,4 +197,65 @@ suite('keys that want their uses approved', () => {
     await refusesAndRecords(caller, 'APPROVALS_MISSING', await approved(caller, ask, auditor))
     await caller.ok(await approved(caller, ask, auditor, operator))
   })
+})
+
+suite('what waits for Argon2id', () => {
+  const slow = { memoryKib: 32 * 1024, passes: 8, lanes: 1 }
+  const change: Ask = {
+    command: 'changeDomain',
+    arguments: { change: { tamper: { 'chassis-opened': 2 } } },
+  }
+
+  /** Each as it was approved by the version in force. */
+  async function slowAsks() {
+    const { caller, anna, ben } = await peopled(
+      { epoch: twoOfficers, unlock: twoOfficers },
+      { pinCost: slow },
+    )
+    const versioned = await termsFor(caller, 'changeDomain')
+    const arguments_ = { seal: 'passphrase' }
+    const secret = () => caller.sealed('seal secret', Buffer.from('correct horse battery'))
+    const asked = { command: 'getChallenge', arguments: { command: 'setPin' } }
+    const challenge = String((await caller.ok(asked)).result.challenge)
+    const begin = { command: 'beginEpoch', arguments: arguments_, parts: { secret: secret() } }
+    const add = { command: 'addSeal', arguments: arguments_, parts: { secret: secret() } }
+    const pin = {
+      command: 'setPin',
+      arguments: { person: 'anna', challenge },
+      parts: { pin: sealedPin(caller, 'correct horse 1', challenge) },
+    }
+    return {
+      caller,
+      asks: {
+        beginEpoch: await signedAsk(caller, begin, versioned, [anna, ben]),
+        addSeal: await approved(caller, add, anna, ben),
+        setPin: await signedAsk(caller, pin, versioned, [anna]),
+      },
+    }
+  }
+
+  for (const name of ['beginEpoch', 'addSeal', 'setPin'] as const) {
+    test(`${name}: comes to nothing when the domain state is another by then`, async () => {
+      const { caller, asks } = await slowAsks()
+      const waiting = caller.one(asks[name])
+      await caller.ok(change)
+      const { version } = caller.module.open.ledger.domainState
+      const { error } = await waiting
+      assert.equal(error?.code, 'APPROVAL_INVALID')
+      assert.match(String(error?.message), /changed meanwhile/)
+      assert.equal(caller.module.next, undefined)
+      const { ledger } = caller.module.open
+      assert.deepEqual(ledger.counter('seals'), { 'key-file': 1 })
+      assert.equal(ledger.domainState.version, version)
+    })
+
+    test(`${name}: comes to nothing when the module was stopped meanwhile`, async () => {
+      const { caller, asks } = await slowAsks()
+      const waiting = caller.refusal(asks[name])
+      await caller.ok({ command: 'getStatus' })
+      caller.module.tamper.signal('wall-hit', 'by hand')
+      assert.equal(await waiting, 'MODULE_STATE_INVALID')
+      assert.equal(caller.module.next, undefined)
+    })
+  }
 })

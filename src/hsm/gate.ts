@@ -80,6 +80,23 @@ function runOnce(module: Module, checked: CheckedApprovals, run: () => Maybe<Don
   }
 }
 
+/**
+ * For a command that waits for something: that the module still works, and by the version of the domain
+ * state, so its rules, people and level, by which the command was let through when this was called.
+ * @returns @throws HsmError MODULE_STATE_INVALID, APPROVAL_INVALID
+ */
+export function watchDomainState(module: Module): () => void {
+  const before = module.open.ledger.signedDomainState
+  return () => {
+    const { state } = module
+    if (state !== 'operational') {
+      throw new HsmError('MODULE_STATE_INVALID', `the module is ${state}`)
+    }
+    if (module.open.ledger.signedDomainState === before) return
+    throw new HsmError('APPROVAL_INVALID', 'the domain state has changed meanwhile')
+  }
+}
+
 /** Who may sign a use that a key wants approved: whoever works with keys, or decides about them. */
 const useRule: Omit<Rule, 'approvals'> = { roles: ['officer', 'operator'], excludeRequester: false }
 

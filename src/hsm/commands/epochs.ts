@@ -13,6 +13,7 @@ import { encodeList } from '../contract/share.ts'
 import type { TransportPurpose } from '../contract/transport.ts'
 import type { Domain } from '../domain.ts'
 import { type CustodiansAsked, parseCustodians, shareRoot } from '../founding.ts'
+import { watchDomainState } from '../gate.ts'
 import { wrappedKeyBytesMax } from '../keys/wrapped.ts'
 import { assertSealPermitted } from '../levels.ts'
 import type { Module } from '../module.ts'
@@ -115,6 +116,7 @@ async function begin(
   parts: Commands['beginEpoch']['parts'],
 ) {
   assertNoneBefore(module.open.domain)
+  const assertUnchanged = watchDomainState(module)
   if (kind) assertSealPermitted(module.level, kind)
   if ((kind === undefined) !== (parts.secret === undefined)) {
     throw new HsmError('ARGUMENT_INVALID', 'a seal and its secret come together')
@@ -128,7 +130,7 @@ async function begin(
   const domain = owned.use(module.open.domain.inNextEpoch())
   const seal = kind && secret ? await makeSeal(kind, secret, domain) : undefined
   const shares = custodians && (await shareRoot(domain, custodians, passphrases))
-  assertOperational(module)
+  assertUnchanged()
   const next = prepareEpoch(module.open, {
     domain,
     custodians: keepersOf(custodians, shares),
@@ -195,12 +197,6 @@ export const abortEpoch = command({
 function nextOf({ next }: Module): OpenModule {
   if (next) return next
   throw new HsmError('MODULE_STATE_INVALID', 'no epoch was begun')
-}
-
-/** It was stopped, locked or zeroised while the seal was made. @throws HsmError MODULE_STATE_INVALID */
-function assertOperational({ state }: Module): void {
-  if (state === 'operational') return
-  throw new HsmError('MODULE_STATE_INVALID', `the module is ${state}`)
 }
 
 function kekOf({ epoch, kek }: Domain) {

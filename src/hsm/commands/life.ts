@@ -9,6 +9,7 @@ import { HsmError } from '../contract/errors.ts'
 import { chunkBytesMax } from '../contract/limits.ts'
 import { offeredShareBytes } from '../contract/share.ts'
 import { transportOverheadBytes } from '../contract/transport.ts'
+import { watchDomainState } from '../gate.ts'
 import { assertSealPermitted } from '../levels.ts'
 import type { Module } from '../module.ts'
 import { parseChoice, parseHex, parseInteger, parseNothing, parseObject } from '../parse.ts'
@@ -147,9 +148,11 @@ export const addSeal = command({
   parse: parseSealKind,
   run: (module, { seal: kind }, { secret: sealed }) =>
     module.move(async () => {
+      const assertUnchanged = watchDomainState(module)
       assertSealPermitted(module.level, kind)
       using secret = module.transport.open(sealed, 'seal secret')
       const seal = await makeSeal(kind, secret, module.open.domain)
+      assertUnchanged()
       return { result: {}, parts: { seal }, changes: [module.open.ledger.countSeal(kind)] }
     }),
 })

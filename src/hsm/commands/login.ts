@@ -9,6 +9,7 @@ import { HsmError } from '../contract/errors.ts'
 import { sealSecretBytesMax } from '../contract/limits.ts'
 import { transportOverheadBytes } from '../contract/transport.ts'
 import { nextDomainState } from '../domain-state.ts'
+import { watchDomainState } from '../gate.ts'
 import type { Module } from '../module.ts'
 import { parseHex, parseObject } from '../parse.ts'
 import { parsePersonName } from '../people.ts'
@@ -38,20 +39,18 @@ export const setPin = command({
   run: (module, args, parts) => {
     assertMaySetPin(module, args.person, module.approvals)
     const { ledger, domain } = module.open
-    const before = ledger.signedDomainState
+    const assertUnchanged = watchDomainState(module)
     return module.move(async () => {
       using pin = openPin(module, 'setPin', args, parts.pin)
       const verifier = await module.logins.verifierOf(pin)
+      assertUnchanged()
       const { people } = ledger.domainState
-      if (ledger.signedDomainState !== before) {
-        throw new HsmError('APPROVAL_INVALID', 'the domain state has changed meanwhile')
-      }
       const change = {
         people: people.map((person) =>
           person.name === args.person ? { ...person, pin: verifier } : person,
         ),
       }
-      const next = nextDomainState(domain, before, { change, time: module.now() })
+      const next = nextDomainState(domain, ledger.signedDomainState, { change, time: module.now() })
       const { result, parts: answer } = describeDomainState(next)
       const changes = [ledger.putDomainState(next), ...module.logins.reset(args.person)]
       return { result, parts: answer, changes }
