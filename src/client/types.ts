@@ -691,7 +691,7 @@ export type ModuleStatus = {
   }
   readonly residentBytes: number
   readonly cpuMicros: number
-  readonly freshness: 'none' | 'unconfirmed' | 'tpm counter'
+  readonly freshness: 'none' | 'unconfirmed' | 'tpm counter' | 'witness'
   readonly version: string
   readonly node: string
 }
@@ -880,6 +880,14 @@ export type VerifyResult = {
   readonly key: string
   readonly version: number
   readonly algorithm: AlgorithmName
+}
+
+export type WitnessStatus = {
+  readonly name: string
+  readonly url: string
+  readonly size: number
+  readonly time: number
+  readonly error?: { readonly code: string; readonly message: string } | undefined
 }
 
 export type WrapRequest = {
@@ -1274,6 +1282,7 @@ export interface Api {
       readonly development: boolean
       readonly time: number
       readonly module: ModuleStatus
+      readonly witnesses: readonly WitnessStatus[]
     }
   }
   getTransportKey: { readonly request: object; readonly answer: { readonly publicKey: Uint8Array } }

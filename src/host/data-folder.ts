@@ -8,6 +8,7 @@
  *   record/        leaves and heads (record-files.ts)
  *   tpm/           what a TPM keeps for the domain (seals.ts)
  *   tpm-counter/   which counter of a TPM confirms freshness (freshness.ts)
+ *   witnesses/     what each witness cosigned last (witnesses/)
  *   host.events    starts and ends of the module (events.ts)
  *
  * A folder is opened as it is or refused: nothing in it is guessed, repaired or overwritten. What an

@@ -81,7 +81,8 @@ export class Host implements AsyncDisposable {
     this.log = new ModuleLog(files.record, this)
     this.#gate = new Gate(() => files.commit.failure)
     const door = () => this.#gate.openDoor
-    this.freshness = new HostFreshness({ ...options, folder: folder.path, door })
+    const { log: record } = this
+    this.freshness = new HostFreshness({ ...options, folder: folder.path, door, record })
     this.#snapshots = new Snapshots(options.log)
     this.#startModule = options.startModule ?? startOwnModule(options)
     this.events = new EventFile(
@@ -104,13 +105,11 @@ export class Host implements AsyncDisposable {
     return { options: this.#options, folder: this.#folder, files: this.#files, freshness }
   }
 
-  /** For openHost. */
   static async open(options: HostOptions, folder: DataFolder): Promise<Host> {
     const files = await ModuleFiles.open({
       folder: folder.path,
       founded: folder.domain !== undefined,
-      calls: options.disk,
-      meter: options.meter,
+      ...{ calls: options.disk, meter: options.meter },
       committed: (recordSize) => host.#committed(recordSize),
       failed: (error) => host.#storageFailed(error),
       recovered: () => host.#storageRecovered(),

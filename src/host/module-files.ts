@@ -191,7 +191,8 @@ function endsInZeros(group: Uint8Array): boolean {
 }
 
 function noteOf(answer: Arrived): string | undefined {
-  const outcome = answer.command === 'signHead' ? answer.outcomes[0] : undefined
+  const signs = answer.command === 'signHead' || answer.command === 'signStart'
+  const outcome = signs ? answer.outcomes[0] : undefined
   const note = partOf(outcome, 'note')
   return note && Buffer.from(note).toString('utf8')
 }

@@ -4,10 +4,11 @@
  */
 
 import { setTimeout } from 'node:timers/promises'
+import { checkpointOrigin } from '../hsm/contract/checkpoint.ts'
 import type { Claim } from '../hsm/contract/commands.ts'
 import { headIntervalMs } from '../hsm/contract/limits.ts'
 import { hashBytes } from '../hsm/contract/merkle.ts'
-import { inclusionProof } from '../tlog/merkle-proof.ts'
+import { inclusionProof, type SubtreeHash } from '../tlog/merkle-proof.ts'
 import { encodeProof } from '../tlog/proof.ts'
 import {
   encodeEntryBundle,
@@ -19,16 +20,36 @@ import {
 import type { Host } from './host.ts'
 import { isSignedByBoth, noteSize, type RecordFiles } from './record-files.ts'
 import { call } from './start-up.ts'
+import type { WitnessedLog } from './witnesses/witness.ts'
 
-export class ModuleLog {
+export class ModuleLog implements WitnessedLog {
+  /** The last head with cosignatures, if there are witnesses. */
+  cosigned: () => string | undefined = () => undefined
   readonly #record: RecordFiles
-  readonly #host: Pick<Host, 'run'>
+  readonly #host: Pick<Host, 'run' | 'status'>
   #signing: Promise<void> | undefined
 
-  constructor(record: RecordFiles, host: Pick<Host, 'run'>) {
+  constructor(record: RecordFiles, host: Pick<Host, 'run' | 'status'>) {
     this.#record = record
     this.#host = host
   }
+
+  get origin(): string {
+    const { domainId, moduleId } = this.#host.status()
+    return checkpointOrigin(Buffer.from(domainId, 'hex'), Buffer.from(moduleId, 'hex'))
+  }
+
+  get size(): number {
+    return this.#record.tiles.size
+  }
+
+  /** The last head that both keys have signed. */
+  get head(): string | undefined {
+    return this.#record.receiptHead
+  }
+
+  readonly subtree: SubtreeHash = (height, index) =>
+    subtreesOf(this.#record.tiles.readIn(this.size))(height, index)
 
   /** The signed note of the record as it is now, durable. @throws HsmError, HostError */
   async signHead(claim: Claim): Promise<string> {
@@ -36,9 +57,9 @@ export class ModuleLog {
     return Buffer.from(parts.note).toString('utf8')
   }
 
-  /** The last signed head; a fresh one if there is none yet. @throws HsmError, HostError */
+  /** The last head that is cosigned, or signed at least; a fresh one if there is none yet. @throws HsmError, HostError */
   async checkpoint(claim: Claim): Promise<string> {
-    return this.#record.shownHead ?? this.signHead(claim)
+    return this.cosigned() ?? this.#record.shownHead ?? this.signHead(claim)
   }
 
   /**
@@ -75,8 +96,9 @@ export class ModuleLog {
 
   async #headOver(claim: Claim, index: number): Promise<string> {
     for (;;) {
-      const head = this.#record.receiptHead
-      if (head !== undefined && noteSize(head) > index) return head
+      for (const head of [this.cosigned(), this.head]) {
+        if (head !== undefined && noteSize(head) > index) return head
+      }
       this.#signing ??= this.#signWithBoth(claim).finally(() => {
         this.#signing = undefined
       })

@@ -71,7 +71,8 @@ export async function newDomain(
 ): Promise<FoundedDomain> {
   const domain = await foundDomain(session.door, files, options.development, fed)
   await folder.commitFounding(domain)
-  if (options.counter && fed.kind === 'tpm') {
+  if (options.freshnessWitness) await freshness.confirm(session.door)
+  else if (options.counter && fed.kind === 'tpm') {
     const { door } = session
     await freshness.pin(hostClaim, await freshness.pinCall(hostClaim, door), door)
   }

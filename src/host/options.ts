@@ -9,6 +9,7 @@ import type { ReleaseOptions } from '../launcher/release.ts'
 import type { DiskCalls } from './append-file.ts'
 import type { StartModule } from './module-process.ts'
 import type { TpmCounterOptions } from './tpm/counter.ts'
+import type { WitnessPlace } from './witnesses/client.ts'
 
 export interface HostLogEntry {
   readonly level: 'info' | 'warn' | 'error'
@@ -74,6 +75,9 @@ export interface HostOptions {
   readonly startModule?: StartModule | undefined
   /** The machine's TPM, for freshness: a domain that is founded by a TPM seal pins its counter. */
   readonly counter?: TpmCounterOptions | undefined
+  /** Outside witnesses, for freshness; the one is pinned by a domain that pins nothing yet. */
+  readonly witnesses?: readonly WitnessPlace[]
+  readonly freshnessWitness?: WitnessPlace | undefined
   /** Highest security level that a module serves which the host started itself; any without. */
   readonly unlaunchedLevelMax?: SecurityLevel | undefined
   /** What the host checks before it starts a module itself; without, it starts what is there. */

@@ -84,7 +84,7 @@ export function attestModule(module: Module, nonce: string): Promise<Buffer> {
     limits,
     selfTests: selfTestsOf(module),
     entropy: entropy(),
-    freshness: 'none',
+    freshness: module.freshness.state(ledger),
     record: { size, root: root.toString('hex') },
     transportKey: hash('sha256', module.transport.publicKey, 'hex'),
   } as const

@@ -49,6 +49,8 @@ export const commands: { readonly [N in CommandName]: Row<N> } = {
   resetLogin: login.resetLogin,
   reportTamper: tamper.reportTamper,
   confirmCounter: tamper.confirmCounter,
+  signStart: tamper.signStart,
+  confirmWitness: tamper.confirmWitness,
   acknowledgeTamper: tamper.acknowledgeTamper,
   zeroise: tamper.zeroise,
   takeSnapshot: life.takeSnapshot,

@@ -6,7 +6,10 @@
 import assert from 'node:assert/strict'
 import type { HsmErrorCode } from './contract/errors.ts'
 import { HsmError } from './contract/errors.ts'
+import { decodeLeafGroup } from './contract/leaf.ts'
+import { leafHash, MerkleTree } from './contract/merkle.ts'
 import { type Ask, Caller, type ItemAnswer, newKeyId, p256 } from './door.testing.ts'
+import { fixedClock } from './restart.testing.ts'
 
 export const keySecret = Buffer.alloc(32, 7)
 
@@ -16,6 +19,8 @@ export interface OnDisk {
   readonly snapshot: readonly Uint8Array[]
   readonly changes: readonly Uint8Array[]
   readonly groups: readonly Uint8Array[]
+  /** Signed when there were so many groups. */
+  readonly heads: readonly { readonly note: Uint8Array; readonly groups: number }[]
 }
 
 /** A key that was made, as a manager has it. */
@@ -30,18 +35,20 @@ export class KeptModule {
   #snapshot: readonly Uint8Array[]
   #changes: Uint8Array[]
   readonly #groups: Uint8Array[]
+  readonly #heads: OnDisk['heads'][number][]
 
-  private constructor(caller: Caller, { seal, snapshot, changes, groups }: OnDisk) {
+  private constructor(caller: Caller, { seal, snapshot, changes, groups, heads }: OnDisk) {
     this.caller = caller
     this.#seal = seal
     this.#snapshot = snapshot
     this.#changes = [...changes]
     this.#groups = [...groups]
+    this.#heads = [...heads]
   }
 
   static async founded(): Promise<KeptModule> {
-    const caller = new Caller()
-    const nothing = { seal: new Uint8Array(), snapshot: [], changes: [], groups: [] }
+    const caller = new Caller({ clock: fixedClock })
+    const nothing = { seal: new Uint8Array(), snapshot: [], changes: [], groups: [], heads: [] }
     const kept = new KeptModule(caller, nothing)
     const { parts } = await kept.ok({
       command: 'found',
@@ -55,12 +62,12 @@ export class KeptModule {
 
   /** Another module, started from what the host has. @throws HsmError what the module refuses */
   static async unlocked(disk: OnDisk, secret: Uint8Array = keySecret): Promise<KeptModule> {
-    const caller = new Caller()
+    const caller = new Caller({ clock: fixedClock })
     const kept = new KeptModule(caller, disk)
     const staged = [
       ...disk.snapshot.map((piece) => stage('snapshot', piece)),
       ...(disk.changes.length > 0 ? [stage('change', behindLengths(disk.changes))] : []),
-      stage('group', behindLengths(disk.groups)),
+      ...stagedRecord(disk),
     ]
     for (const ask of staged) await caller.ok(ask)
     await kept.ok({
@@ -78,7 +85,13 @@ export class KeptModule {
       snapshot: this.#snapshot,
       changes: [...this.#changes],
       groups: [...this.#groups],
+      heads: [...this.#heads],
     }
+  }
+
+  /** Of all leaves of the record, in hex. */
+  get leafHashes(): string[] {
+    return leafHashes(this.#groups).map((leaf) => leaf.toString('hex'))
   }
 
   restarted(secret?: Uint8Array): Promise<KeptModule> {
@@ -94,10 +107,12 @@ export class KeptModule {
 
   async one(ask: Ask): Promise<ItemAnswer> {
     const { group, changes, items } = await this.caller.ask(ask)
-    this.#groups.push(group)
-    this.#changes.push(...changes)
     const [item] = items
     assert(item)
+    const { note } = item.parts
+    if (note && !item.error) this.#heads.push({ note, groups: this.#groups.length })
+    this.#groups.push(group)
+    this.#changes.push(...changes)
     return item
   }
 
@@ -128,6 +143,23 @@ export function withKey(command: string, { reference, wrapped }: MadeKey, more: 
 
 function stage(kind: string, data: Uint8Array): Ask {
   return { command: 'stage', arguments: { kind }, parts: { data } }
+}
+
+/** The last head, its frontier, and the groups behind it. */
+function stagedRecord({ heads, groups }: OnDisk): Ask[] {
+  const head = heads.findLast((each) => each.groups <= groups.length)
+  if (!head) return [stage('group', behindLengths(groups))]
+  const tree = new MerkleTree()
+  for (const leaf of leafHashes(groups.slice(0, head.groups))) tree.append(leaf)
+  return [
+    stage('head', head.note),
+    stage('frontier', Buffer.concat(tree.frontier)),
+    stage('group', behindLengths(groups.slice(head.groups))),
+  ]
+}
+
+function leafHashes(groups: readonly Uint8Array[]): Buffer[] {
+  return groups.flatMap((group) => decodeLeafGroup(group).leaves.map(leafHash))
 }
 
 /** Each behind its length (u32), as `stage` takes them. */

@@ -8,6 +8,7 @@
 import type { Custodians, DomainState, SignedDomainState } from './contract/domain-state.ts'
 import { HsmError } from './contract/errors.ts'
 import type { TamperMark } from './contract/tamper.ts'
+import type { StoredStarts } from './starts.ts'
 import { changeKinds, stateChange } from './state-change.ts'
 
 /** With the MAC of the domain, in hex: that whoever made it holds the domain root key. */
@@ -38,6 +39,13 @@ export const usesCounter = 'uses '
 /** Of failed logins: the beginning of the names; the kind, a colon and a person's name stand behind it. */
 export const loginsCounter = 'login '
 
+/** The pinned witness, and the starts that it was asked to confirm. */
+export interface WitnessMark {
+  /** Its verifier key (contract/cosignature.ts). */
+  readonly pinned: string | null
+  readonly starts: StoredStarts
+}
+
 /**
  * Keys whose uses are counted. The other counters are as many as there are people, twice, and a few more;
  * there is always room for one of those, so that whoever may make keys cannot keep failures uncounted.
@@ -49,6 +57,8 @@ interface Encoded {
   readonly tamper: TamperMark | null
   readonly counters: readonly (readonly [string, Counter])[]
   readonly shred: ShredMark | null
+  /** Absent in what an earlier release sealed. */
+  readonly witness?: WitnessMark | null
 }
 
 export class Ledger {
@@ -57,25 +67,28 @@ export class Ledger {
   #tamper: TamperMark | null
   readonly #counters: Map<string, Counter>
   readonly #shred: ShredMark | null
+  #witness: WitnessMark | null
 
   constructor(
     domainState: StoredDomainState,
     tamper: TamperMark | null = null,
     counters: Encoded['counters'] = [],
     shred: ShredMark | null = null,
+    witness: WitnessMark | null = null,
   ) {
     this.#stored = domainState
     this.#state = parse<DomainState>(domainState.statement)
     this.#tamper = tamper
     this.#counters = new Map(counters)
     this.#shred = shred
+    this.#witness = witness
   }
 
   /** @throws HsmError STATE_INVALID */
   static decode(bytes: Uint8Array): Ledger {
     const encoded = parse<Encoded>(Buffer.from(bytes).toString())
-    const { domainState, tamper, counters, shred } = encoded
-    return new Ledger(domainState, tamper, counters, shred)
+    const { domainState, tamper, counters, shred, witness } = encoded
+    return new Ledger(domainState, tamper, counters, shred, witness)
   }
 
   get domainState(): DomainState {
@@ -96,11 +109,15 @@ export class Ledger {
     return this.#shred ?? undefined
   }
 
+  get witness(): WitnessMark | undefined {
+    return this.#witness ?? undefined
+  }
+
   /** With which another epoch begins: its own domain state and seals, everything else as it is. */
   forNextEpoch(domainState: StoredDomainState, seals: Counter, shred: ShredMark): Ledger {
     const counters = [...this.#counters].filter(([name]) => name !== shreddedCounter)
     const next = new Map<string, Counter>([...counters, [sealsCounter, seals]])
-    return new Ledger(domainState, this.#tamper, [...next], shred)
+    return new Ledger(domainState, this.#tamper, [...next], shred, this.#witness)
   }
 
   counter(name: string): Counter | undefined {
@@ -119,6 +136,7 @@ export class Ledger {
       tamper: this.#tamper,
       counters: [...this.#counters],
       shred: this.#shred,
+      witness: this.#witness,
     }
     return Buffer.from(JSON.stringify(encoded))
   }
@@ -130,6 +148,10 @@ export class Ledger {
 
   putTamper(mark: TamperMark | null): Uint8Array {
     return this.#change('tamper', mark)
+  }
+
+  putWitness(mark: WitnessMark): Uint8Array {
+    return this.#change('witness', mark)
   }
 
   /** Undefined forgets the counter. @throws HsmError LEDGER_FULL for one of uses, when there are too many */
@@ -148,7 +170,7 @@ export class Ledger {
     return this.putCounter(sealsCounter, { ...seals, [kind]: (seals[kind] ?? 0) + 1 })
   }
 
-  #change(kind: 'domainState' | 'tamper' | 'counter', value: unknown): Uint8Array {
+  #change(kind: 'domainState' | 'tamper' | 'counter' | 'witness', value: unknown): Uint8Array {
     const change = stateChange(kind, Buffer.from(JSON.stringify(value)))
     this.apply(change)
     return change
@@ -184,6 +206,8 @@ export class Ledger {
       const [name, counter] = parse<readonly [string, Counter | null]>(text)
       if (counter) this.#counters.set(name, counter)
       else this.#counters.delete(name)
+    } else if (change[0] === changeKinds.witness) {
+      this.#witness = parse<WitnessMark>(text)
     } else throw new HsmError('STATE_INVALID', 'not a change of the sealed state')
   }
 }

@@ -22,6 +22,8 @@ export const changeKinds = {
   tamper: 4,
   /** A counter that has to survive a restart. */
   counter: 5,
+  /** The pinned witness and the log of starts. */
+  witness: 6,
 } as const
 
 export type ChangeKind = keyof typeof changeKinds

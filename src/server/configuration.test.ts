@@ -22,6 +22,8 @@ suite('configuration', () => {
       pcrs: 'sha256:7',
       sensors: undefined,
       sinks: undefined,
+      witnesses: [],
+      freshnessWitness: undefined,
       launched: false,
       locked: false,
     })
@@ -43,6 +45,23 @@ suite('configuration', () => {
     const tpm = parse('--found --seal tpm --tpm device:/dev/tpm0 --pcrs sha256:0,7')
     assert.deepEqual([tpm.seal, tpm.tpm, tpm.pcrs], ['tpm', 'device:/dev/tpm0', 'sha256:0,7'])
     assert.equal(parse('--found --launched').launched, true)
+  })
+
+  test('witnesses, each once, the one for freshness among them', () => {
+    const vkey = 'remora.n621.de+da77ade7+BOvN63jn/bLvkieywe8R6UYAtVtNbZpXh34x7onlmtw2'
+    const [one, other] = [`${vkey}=https://w.example`, `${vkey}=http://127.0.0.1:8444`]
+    const given = parse(`--witness ${one} --witness ${other} --freshness-witness ${other}`)
+    const urls = given.witnesses.map(({ url }) => url)
+    assert.deepEqual(urls, ['https://w.example', 'http://127.0.0.1:8444'])
+    assert.equal(given.freshnessWitness?.url, 'http://127.0.0.1:8444')
+    for (const wrong of [
+      vkey,
+      `${vkey}=http://w.example`,
+      'https://w.example',
+      `${vkey}x=https://w.example`,
+    ]) {
+      assert.throws(() => parse(`--witness ${wrong}`), ConfigurationError)
+    }
   })
 
   test('what is unknown, twice, empty, contradictory or no number is refused', () => {

@@ -8,6 +8,7 @@ import { BlockList, isIP } from 'node:net'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { policyDefault } from '../host/tpm/seal.ts'
+import { parseWitnessPlace, type WitnessPlace } from '../host/witnesses/client.ts'
 
 export interface Configuration {
   /** Absolute. */
@@ -31,6 +32,10 @@ export interface Configuration {
   readonly sensors: string | undefined
   /** Where entries of the record go beside the record (sinks/configuration.ts). */
   readonly sinks: string | undefined
+  /** Outside witnesses of the record. */
+  readonly witnesses: readonly WitnessPlace[]
+  /** Of these the one that is to confirm each start; a domain that pins nothing yet pins it. */
+  readonly freshnessWitness: WitnessPlace | undefined
   /** Whether the launcher is the parent of this process, starts the module and feeds the seal. */
   readonly launched: boolean
   /** Whether the module starts locked, for custodians to open. */
@@ -47,7 +52,7 @@ export const usage = `usage: serve [--data DIR] [--port N] [--address IP] --deve
        serve [--data DIR] [--port N] [--address IP] [--found] --launched
        serve [--data DIR] [--port N] [--address IP] --locked
        and, but for development: [--sensors FILE]
-       and with any of them: [--sinks FILE]`
+       and with any of them: [--sinks FILE] [--witness VKEY=URL]… [--freshness-witness VKEY=URL]`
 
 export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError'
@@ -66,6 +71,8 @@ const options = {
   pcrs: { type: 'string', multiple: true },
   sensors: { type: 'string', multiple: true },
   sinks: { type: 'string', multiple: true },
+  witness: { type: 'string', multiple: true },
+  'freshness-witness': { type: 'string', multiple: true },
   launched: { type: 'boolean' },
 } as const
 
@@ -79,6 +86,7 @@ type ValueName =
   | 'pcrs'
   | 'sensors'
   | 'sinks'
+  | 'freshness-witness'
 
 /** @throws ConfigurationError */
 export function parseConfiguration(
@@ -118,6 +126,11 @@ export function parseConfiguration(
   if (seal === 'tpm' ? passphraseFile !== undefined : pcrs !== undefined) {
     throw new ConfigurationError('--pcrs goes with --seal tpm, --passphrase-file does not')
   }
+  const freshnessWitness = parseWitness(once('freshness-witness'))
+  const witnesses = parseWitnesses([
+    ...(given.witness ?? []),
+    ...(given['freshness-witness'] ?? []),
+  ])
   return {
     folder: path.resolve(once('data') ?? (environment.KEYHOLD_DATA || folderDefault)),
     address,
@@ -130,6 +143,8 @@ export function parseConfiguration(
     pcrs: pcrs ?? policyDefault.pcrs,
     sensors: sensors === undefined ? undefined : path.resolve(sensors),
     sinks: sinks === undefined ? undefined : path.resolve(sinks),
+    witnesses,
+    freshnessWitness,
     locked,
     launched,
   }
@@ -156,6 +171,21 @@ function parseFlags(args: readonly string[]) {
     const message = cause instanceof Error ? (cause.message.split('. ')[0] ?? '') : String(cause)
     throw new ConfigurationError(message, { cause })
   }
+}
+
+const witnessesMax = 16
+
+function parseWitnesses(texts: readonly string[]): readonly WitnessPlace[] {
+  if (texts.length > witnessesMax) throw new ConfigurationError('16 witnesses at most')
+  return [...new Set(texts)].map(parseWitness).filter((place) => place !== undefined)
+}
+
+function parseWitness(text: string | undefined): WitnessPlace | undefined {
+  const place = text === undefined ? undefined : parseWitnessPlace(text)
+  if (text === undefined || place) return place
+  throw new ConfigurationError(
+    'a witness is VKEY=URL, its key one of cosignatures, its URL https, or http on this machine',
+  )
 }
 
 function parsePort(text: string | undefined): number {

@@ -55,6 +55,8 @@ suite('the secret of the seal', () => {
     pcrs: 'sha256:7',
     sensors: undefined,
     sinks: undefined,
+    witnesses: [],
+    freshnessWitness: undefined,
     launched: false,
     locked: false,
     ...others,

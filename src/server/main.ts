@@ -17,6 +17,7 @@ import { tracerSensor } from '../host/sensors/processes.ts'
 import { sourceSensor } from '../host/sensors/source.ts'
 import { TamperWatch } from '../host/sensors/watch.ts'
 import { hostClaim } from '../host/start-up.ts'
+import { Witnesses } from '../host/witnesses/witnesses.ts'
 import { bootstrap } from '../kms/access/bootstrap.ts'
 import { roles } from '../kms/access/permissions.ts'
 import { startJobs } from '../kms/jobs/jobs.ts'
@@ -68,11 +69,19 @@ async function serve(configuration: Configuration, log: Log): Promise<void> {
     unlaunchedLevelMax: 2,
     // Of a launched server, whose user has to be let to it, only when it is named.
     counter: launched && tpm === undefined ? undefined : { tcti: tpm },
+    witnesses: configuration.witnesses,
+    freshnessWitness: configuration.freshnessWitness,
     release,
     meter: meters.host,
     log,
   })
-  await using _watch = development ? undefined : await watchHost(configuration, host, log)
+  await using witnesses = await Witnesses.open({
+    ...{ folder: path.join(folder, 'witnesses'), places: configuration.witnesses },
+    ...{ log: host.log, now: Date.now },
+  })
+  host.log.cosigned = () => witnesses.checkpoint()
+  const watch = { host, witnesses, log }
+  await using _watch = development ? undefined : await watchHost(configuration, watch)
   await using sinks = await startSinks(sinkSettings, {
     folder,
     source: {
@@ -91,7 +100,8 @@ async function serve(configuration: Configuration, log: Log): Promise<void> {
     }
     const lockedAgain = host.whenLocked().then(() => 'locked' as const)
     const until = Promise.race([stopped, lockedAgain])
-    const end = await operate(host, configuration, { until, meters, sinks, log })
+    const around = { until, meters, sinks, witnesses, log }
+    const end = await operate(host, configuration, around)
     if (end === 'stopped') return
     log({ level: 'warn', message: 'the module is locked again' })
   }
@@ -104,18 +114,17 @@ async function moduleState(host: Host): Promise<'locked' | 'tampered' | 'operati
   return result.state === 'tampered' ? 'tampered' : 'operational'
 }
 
-interface Surroundings<T> {
+interface Surroundings<T> extends Omit<Watched, 'host'> {
   readonly until: Promise<T>
   readonly meters: Meters
   readonly sinks: Sinks
-  readonly log: Log
 }
 
 /** Everything in front of an operational module. */
 async function operate<T>(
   host: Host,
   configuration: Configuration,
-  { until, meters, sinks, log }: Surroundings<T>,
+  { until, meters, sinks, witnesses, log }: Surroundings<T>,
 ): Promise<T> {
   const { folder, address, port, development } = configuration
   const version = packageVersion()
@@ -144,6 +153,7 @@ async function operate<T>(
       logs: { module: host.log },
       readiness: () => readiness(host, kms),
       metrics,
+      witnesses: () => witnesses.status(),
       log,
     },
     kms,
@@ -153,14 +163,24 @@ async function operate<T>(
   return await until
 }
 
+interface Watched {
+  readonly host: Host
+  readonly witnesses: Witnesses
+  readonly log: Log
+}
+
 /** Signs of tampering go to the module. A development domain is not watched: people debug it. */
-async function watchHost({ sensors }: Configuration, host: Host, log: Log): Promise<TamperWatch> {
+async function watchHost(
+  { sensors }: Configuration,
+  { host, witnesses, log }: Watched,
+): Promise<TamperWatch> {
   const ranges = sensors === undefined ? {} : await readRanges(sensors)
   const looked = [
     hwmonSensor({ ranges }),
     tracerSensor({ modulePid: () => host.pid }),
     clockSensor(),
     sourceSensor(release),
+    witnesses.sensor(),
   ]
   return new TamperWatch(host, { sensors: looked, log })
 }

@@ -48,12 +48,14 @@ type Keys = Readonly<Record<KeyName, Key>>
 /** What the keys made: for verify, decrypt, unwrapKey and decapsulate to read. */
 type Made = Readonly<Record<string, Parts>>
 
-const nobody = { person: 'nobody', challenge: '0'.repeat(64) }
+const challenge = '0'.repeat(64)
+const nobody = { person: 'nobody', challenge }
 
 /** What needs a challenge or a person comes to this where the state permits it. */
 export const refusedThere: Readonly<Partial<Record<CommandName, HsmErrorCode>>> = {
   offerShare: 'CHALLENGE_INVALID',
   confirmCounter: 'CHALLENGE_INVALID',
+  confirmWitness: 'ARGUMENT_INVALID',
   setPin: 'PERSON_NOT_FOUND',
   login: 'CHALLENGE_INVALID',
   resetLogin: 'PERSON_NOT_FOUND',
@@ -137,7 +139,7 @@ export class MatrixDomain {
       found: foundAsk(caller),
       stage: { arguments: { kind: 'group' }, parts: { data } },
       unlock: { arguments: byKeyFile, parts: { seal: this.#kept.seal, secret: sealed } },
-      offerShare: { arguments: { challenge: '0'.repeat(64) }, parts: { share: data } },
+      offerShare: { arguments: { challenge }, parts: { share: data } },
       lock: {},
       getChallenge: { arguments: { command: 'sign' } },
       getDomainState: {},
@@ -146,10 +148,9 @@ export class MatrixDomain {
       login: { arguments: nobody, parts: { pin: data } },
       resetLogin: { arguments: { person: 'nobody' } },
       reportTamper: { arguments: { signal: 'clock-back', detail: 'by hand' } },
-      confirmCounter: {
-        arguments: { challenge: '0'.repeat(64) },
-        parts: { attestation: data, signature: data },
-      },
+      confirmCounter: { arguments: { challenge }, parts: { attestation: data, signature: data } },
+      signStart: { arguments: { pin: true } },
+      confirmWitness: { parts: { starts: data, record: data } },
       acknowledgeTamper: {},
       zeroise: { arguments: { reason: 'by hand' } },
       addSeal: { arguments: byKeyFile, parts: { secret: sealed } },

@@ -25,6 +25,8 @@ interface ServeOptions {
   readonly pcrs?: string
   readonly sensors?: string
   readonly sinks?: string
+  readonly witness?: readonly string[]
+  readonly freshnessWitness?: string
   readonly locked?: boolean
   readonly port?: number
   readonly address?: string
@@ -58,6 +60,8 @@ export function addServeCommand(program: Command): void {
       'ranges of the machine’s sensors; those of the drivers when left out',
     )
     .option('--sinks <path>', 'where entries of the record are sent: file, syslog, HTTP')
+    .option('--witness <vkey=url...>', 'an outside witness that cosigns heads of the record')
+    .option('--freshness-witness <vkey=url>', 'the one that confirms each start, too')
     .option('--locked', 'start locked: custodians open it with keyhold unlock')
     .option('--port <number>', '8443 when left out; 0 takes a free one', integer(0, 65_535))
     .option('--address <ip>', '127.0.0.1 when left out')
@@ -99,7 +103,7 @@ Examples:
 
 function serverArguments(options: ServeOptions & { readonly data?: string }): string[] {
   const { development, found, locked, seal, passphraseFile, tpm, pcrs, sensors, sinks } = options
-  const { port, address, data } = options
+  const { port, address, data, witness = [], freshnessWitness } = options
   const flag = (name: string, given: boolean | undefined) => (given ? [name] : [])
   const value = (name: string, given: string | number | undefined) =>
     given === undefined ? [] : [`${name}=${given}`]
@@ -113,6 +117,8 @@ function serverArguments(options: ServeOptions & { readonly data?: string }): st
     ...value('--pcrs', pcrs),
     ...value('--sensors', sensors),
     ...value('--sinks', sinks),
+    ...witness.flatMap((each) => value('--witness', each)),
+    ...value('--freshness-witness', freshnessWitness),
     ...value('--port', port),
     ...value('--address', address),
     ...value('--data', data),

@@ -6,6 +6,9 @@ import type { Client } from '../../client/client.ts'
 import { readUnlockPlace } from '../../client/config.ts'
 import { Connection } from '../../client/connection.ts'
 import { ClientError } from '../../client/errors.ts'
+import type { ModuleStatus, WitnessStatus } from '../../client/types.ts'
+import { checkpointOrigin } from '../../hsm/contract/checkpoint.ts'
+import { encodeVerifierKey } from '../../hsm/contract/cosignature.ts'
 import { fields, styled, time } from '../output.ts'
 import { action, type Session } from '../session.ts'
 
@@ -43,7 +46,7 @@ export function addStatusCommand(program: Command): void {
 async function showStatus({ output }: Session, client: Client): Promise<void> {
   const status = await client.call('getStatus', {})
   const { identity, roles } = await client.call('whoAmI', {})
-  const { module } = status
+  const { module, witnesses } = status
   const held = roles.map(({ namespace, roles: names }) => `${names.join(', ')} in ${namespace}`)
   output.result(
     { ...status, address: client.address, identity, roles },
@@ -61,6 +64,9 @@ async function showStatus({ output }: Session, client: Client): Promise<void> {
       ['loaded keys', module.loadedKeys],
       ['record', `${module.recordSize.toLocaleString('en')} leaves`],
       ['freshness', module.freshness],
+      ['log key', logKeyOf(module)],
+      ['log of starts', logKeyOf(module, '/starts')],
+      ...witnesses.map((each) => ['witness', witnessText(each)] as const),
       ['you are', `${identity.name} (${identity.id})`],
       ['roles', held.join('; ') || 'none'],
     ]),
@@ -90,4 +96,20 @@ function stateRows({ state, reason }: { readonly state: string; readonly reason:
     ['reason', reason],
     ['next', nextSteps[state]],
   ] as const
+}
+
+/** For witnesses: the key that signs heads of the record, and of the log of starts. */
+function logKeyOf({ domainId, moduleId, identityKey }: ModuleStatus, log = ''): string {
+  const origin = checkpointOrigin(Buffer.from(domainId, 'hex'), Buffer.from(moduleId, 'hex'))
+  return encodeVerifierKey({
+    name: origin + log,
+    type: 'ed25519',
+    publicKey: Buffer.from(identityKey, 'hex'),
+  })
+}
+
+function witnessText({ name, size, time: at, error }: WitnessStatus): string {
+  const cosigned = size === 0 ? 'nothing yet' : `${size.toLocaleString('en')} leaves, ${time(at)}`
+  const wrong = error ? styled('red', `; ${error.code}: ${error.message}`, process.stdout) : ''
+  return `${name}: ${cosigned}${wrong}`
 }

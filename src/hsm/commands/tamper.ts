@@ -4,12 +4,14 @@
  * the module or, with the signals of sensors, to end it, which he can anyway.
  */
 
+import { cosignatureBytesMax, parseWitnessKey } from '../contract/cosignature.ts'
 import type { PinnedCounterKey } from '../contract/domain-commands.ts'
 import type { RuleName } from '../contract/domain-state.ts'
 import { HsmError } from '../contract/errors.ts'
 import { certificateBytesMax } from '../contract/nv-certificate.ts'
 import { type TamperSignal, tamperSignals } from '../contract/tamper.ts'
-import { parseChoice, parseHex, parseNothing, parseObject } from '../parse.ts'
+import { parseBoolean, parseChoice, parseHex, parseNothing, parseObject } from '../parse.ts'
+import { hashesOfStarts } from '../starts.ts'
 import { detailLengthMax } from '../tamper.ts'
 import { command, underRule, unrestricted } from './row.ts'
 
@@ -84,6 +86,50 @@ export const confirmCounter = command({
   },
 })
 
+/** Alone, because the chain of the groups that follow begins at the head. */
+export const signStart = command({
+  name: 'signStart',
+  states: ['operational', 'tampered'],
+  ...unrestricted,
+  alone: true,
+  record: 'nothing',
+  parts: {},
+  parse: (untrusted): { pin?: boolean } => {
+    const { pin } = parseObject(untrusted, ['pin'], 'arguments')
+    return pin === undefined ? {} : { pin: parseBoolean(pin, 'pin') }
+  },
+  run: (module, { pin = false }) => {
+    const pinned = module.open.ledger.witness?.pinned ?? null
+    if (!pinned && !pin) throw new HsmError('ARGUMENT_INVALID', 'no witness is pinned')
+    const { starts, record, stored, changes } = module.freshness.signStart(module.open)
+    const result = { pinned, size: stored.size }
+    const [startsNote, note] = [Buffer.from(starts), Buffer.from(record)]
+    return { result, parts: { starts: startsNote, note, hashes: hashesOfStarts(stored) }, changes }
+  },
+})
+
+const cosignature = { bytesMax: cosignatureBytesMax }
+/** A name of 255 bytes and a key of ML-DSA-44. */
+const verifierKeyLengthMax = 2_048
+
+export const confirmWitness = command({
+  name: 'confirmWitness',
+  states: ['operational', 'tampered'],
+  rules: ({ pin }): readonly RuleName[] => (pin ? ['unlock'] : []),
+  alone: true,
+  record: 'nothing',
+  parts: { starts: cosignature, record: cosignature },
+  parse: (untrusted): { pin?: string } => {
+    const { pin } = parseObject(untrusted, ['pin'], 'arguments')
+    return pin === undefined ? {} : { pin: parseVerifierKeyOfWitness(pin) }
+  },
+  run: (module, { pin }, cosignatures) => {
+    const { freshness, open } = module
+    const changes = freshness.confirmByWitness(open.ledger, cosignatures, pin)
+    return { result: {}, parts: {}, changes }
+  },
+})
+
 export const acknowledgeTamper = command({
   name: 'acknowledgeTamper',
   states: ['tampered'],
@@ -111,6 +157,18 @@ export const zeroise = command({
     return { result: {}, parts: {} }
   },
 })
+
+function parseVerifierKeyOfWitness(value: unknown): string {
+  try {
+    if (typeof value === 'string' && value.length <= verifierKeyLengthMax) {
+      parseWitnessKey(value)
+      return value
+    }
+  } catch (error) {
+    if (!(error instanceof HsmError)) throw error
+  }
+  throw new HsmError('ARGUMENT_INVALID', 'pin is the verifier key of a witness')
+}
 
 function parseText(value: unknown, name: string): string {
   if (typeof value === 'string' && value.length <= detailLengthMax && textPattern.test(value)) {

@@ -149,7 +149,7 @@ export interface ModuleStatus {
   /** Processor time of the process so far, in microseconds. */
   readonly cpuMicros: number
   /** What has confirmed that the sealed state is the newest; unconfirmed: nothing yet, and it is asked for. */
-  readonly freshness: 'none' | 'unconfirmed' | 'tpm counter'
+  readonly freshness: 'none' | 'unconfirmed' | 'tpm counter' | 'witness'
   readonly version: string
   readonly node: string
 }

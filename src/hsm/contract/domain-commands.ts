@@ -175,6 +175,26 @@ export interface DomainCommands {
     result: { next: number }
     answer: None
   }
+  /**
+   * Another start in the log of starts, for the pinned witness, or for one that is to be. Answers both heads that the witness is to cosign, signed notes, and for its
+   * proofs the frontier of the tree that it cosigned last, of so many leaves, and the leaves behind it.
+   */
+  signStart: {
+    arguments: { pin?: boolean }
+    parts: None
+    result: { pinned: string | null; size: number }
+    answer: { starts: Uint8Array; note: Uint8Array; hashes: Uint8Array }
+  }
+  /**
+   * Its cosignatures (contract/cosignature.ts) over the heads of the last signStart; with `pin` another witness from now
+   * on, by its verifier key.
+   */
+  confirmWitness: {
+    arguments: { pin?: string }
+    parts: { starts: Uint8Array; record: Uint8Array }
+    result: None
+    answer: None
+  }
   /** Back to operational. */
   acknowledgeTamper: { arguments: None; parts: None; result: None; answer: None }
   /** Overwrites all secrets. The frame `zeroised` follows the answer, and then the end. */

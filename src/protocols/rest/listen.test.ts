@@ -116,6 +116,7 @@ before(async () => {
         answered: (route, outcome) => outcomes.push(`${route} ${outcome}`),
         read: () => Promise.reject(new Error('not asked')),
       },
+      witnesses: () => [],
       log: (entry) => logged.push(entry),
     },
     {} as Kms,

@@ -65,6 +65,17 @@ export interface LogReader {
   readonly receipt: (claim: Claim, entry: number) => Promise<string | undefined>
 }
 
+/** An outside witness of the record, and how far it has cosigned it. */
+export interface WitnessState {
+  readonly name: string
+  readonly url: string
+  /** Leaves of the last head that it cosigned, and when, in milliseconds since 1970; 0 before the first. */
+  readonly size: number
+  readonly time: number
+  /** Why the newest head is not cosigned, or what else is wrong. */
+  readonly error?: { readonly code: string; readonly message: string }
+}
+
 /** What must be well for the server to be of use. */
 export interface Readiness {
   readonly module: boolean
@@ -106,5 +117,6 @@ export interface RestOptions {
   readonly logs: Readonly<Record<string, LogReader>>
   readonly readiness: () => Promise<Readiness>
   readonly metrics: RestMetrics
+  readonly witnesses: () => readonly WitnessState[]
   readonly log: (entry: LogEntry) => void
 }

@@ -47,11 +47,21 @@ const moduleStatusAnswer = z
     }),
     residentBytes: z.int(),
     cpuMicros: z.int(),
-    freshness: z.enum(['none', 'unconfirmed', 'tpm counter']),
+    freshness: z.enum(['none', 'unconfirmed', 'tpm counter', 'witness']),
     version: z.string(),
     node: z.string(),
   })
   .meta({ id: 'ModuleStatus' })
+
+const witnessAnswer = z
+  .strictObject({
+    name: z.string(),
+    url: z.string(),
+    size: z.int(),
+    time: z.int(),
+    error: z.strictObject({ code: z.string(), message: z.string() }).optional(),
+  })
+  .meta({ id: 'WitnessStatus' })
 
 const count = z.int().min(0)
 
@@ -137,12 +147,14 @@ export const systemRoutes: readonly Route[] = [
       development: z.boolean(),
       time,
       module: moduleStatusAnswer,
+      witnesses: z.array(witnessAnswer),
     }),
     handle: async ({ kms, rest, caller }) => ({
       version: rest.version,
       development: rest.development,
       time: kms.now(),
       module: await moduleStatus(kms, caller),
+      witnesses: [...rest.witnesses()],
     }),
   }),
   route({
