@@ -38,7 +38,7 @@ const profileNames: Readonly<Record<Exclude<keyof LevelProfile, 'tamper'>, strin
   plaintextRelease: 'release of secrets in plaintext',
   hardwareEntropy: 'a noise source in hardware is needed',
   loginFactorsMin: 'least factors of a person who approves',
-  quorumMin: 'least approvals under domain, people, rules, export, epochs',
+  quorumMin: 'least approvals by each rule, all of which are there from 1 on',
   custodiansMin: 'least custodians who unlock together',
   launcher: 'the launcher is needed',
   seals: 'seals',

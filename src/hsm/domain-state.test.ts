@@ -212,15 +212,13 @@ suite('rules that can be met, and not got around', () => {
 })
 
 suite('security levels', () => {
-  const levelRules = ['officers', 'rules', 'export', 'restore', 'join', 'unlock', 'level', 'epoch']
-  const needed = [...levelRules, 'tamper']
   const custodians = (threshold: number): Custodians => ({
     ...{ shareSet: '00'.repeat(16), threshold, names: ['a', 'b', 'c'] },
   })
   const founding = (level: SecurityLevel, approvals: number) => ({
     level,
     people: people.map((person) => ({ ...person, pin: null })),
-    rules: Object.fromEntries(needed.map((name) => [name, { ...twoOfficers, approvals }])),
+    rules: Object.fromEntries(ruleNames.map((name) => [name, { ...twoOfficers, approvals }])),
     tamper: {},
   })
   const found = (
@@ -240,7 +238,7 @@ suite('security levels', () => {
       const threshold = custodiansMin
       found({ threshold }, right)
       if (quorumMin > 1) assert.throws(() => found({ threshold }, founding(level, 1)), refusedBy)
-      for (const name of needed.filter((rule) => rule !== 'officers')) {
+      for (const name of ruleNames.filter((rule) => rule !== 'officers')) {
         const { [name]: _, ...rules } = right.rules
         assert.throws(() => found({ threshold }, { ...right, rules }), refusedBy, name)
       }

@@ -264,27 +264,18 @@ function assertRulesProtected({ rules }: Pick<DomainState, 'rules'>): void {
   }
 }
 
-/** What changes domain, people, rules, keys that leave, and epochs. */
-const rulesOfLevels: readonly RuleName[] = [
-  'officers',
-  'rules',
-  'export',
-  'restore',
-  'join',
-  'unlock',
-  'level',
-  'epoch',
-  'tamper',
-]
-
 /** That the domain has what its security level asks for. @throws HsmError LEVEL_NOT_PERMITTED */
 function assertLevel({ level, rules, custodians, tamper, development }: DomainState): void {
   const { quorumMin, custodiansMin, tamper: responses } = levelProfiles[level]
   if (development && level > 1) throw notOfLevel(level, 'a domain that is not for development')
-  const weak = rulesOfLevels.filter((name) => (rules[name]?.approvals ?? 0) < quorumMin)
+  const weak = ruleNames.filter((name) => (rules[name]?.approvals ?? 0) < quorumMin)
   if (weak.length > 0) {
     const people = quorumMin === 1 ? 'one approval' : `${quorumMin} approvals`
-    throw notOfLevel(level, `${people} or more for ${weak.join(', ')}`)
+    const met = ruleNames.filter((name) => !weak.includes(name))
+    // The longest list would not fit the message of an answer.
+    const all = met.length > 0 ? `every rule but ${met.join(', ')}` : 'every rule'
+    const which = weak.length > met.length ? all : weak.join(', ')
+    throw notOfLevel(level, `${people} or more for ${which}`)
   }
   for (const [signal, response] of Object.entries(tamper) as [TamperSignal, TamperResponse][]) {
     if (response < responses[signal]) throw notOfLevel(level, `zeroising at ${signal}`)

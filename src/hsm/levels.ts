@@ -38,7 +38,7 @@ export interface LevelProfile {
   readonly hardwareEntropy: boolean
   /** Independent factors of a person whose signature approves; a passkey has two (7.4 level 4). */
   readonly loginFactorsMin: 0 | 1 | 2
-  /** Signatures of different people under what changes domain, people, rules, export and epochs. */
+  /** Signatures of different people that each rule asks for at least; from 1 on, every rule is there. */
   readonly quorumMin: 0 | 1 | 2
   /** Shares of the root key that have to come together; 0: custodians are not needed. */
   readonly custodiansMin: 0 | 2

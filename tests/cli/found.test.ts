@@ -110,10 +110,7 @@ suite('keyhold domain found', () => {
     assert(!readFileSync(at('data3', 'keyhold.json'), 'utf8').includes('domainId'))
     writeFileSync(at('level3.json'), JSON.stringify({ ...ceremony, rules: {} }))
     const rules = await keyhold([...found, ...place, ...passphrases], { cwd: folder })
-    assert.match(
-      rules.stderr,
-      /asks for one approval or more for officers, rules, .*, epoch, tamper$/m,
-    )
+    assert.match(rules.stderr, /asks for one approval or more for every rule$/m)
     writeFileSync(at('level3.json'), JSON.stringify(ceremony))
     const mended = await keyhold([...found, ...place, ...passphrases], { cwd: folder })
     assert.equal(mended.code, 0, 'another plan takes the place of one that was refused')

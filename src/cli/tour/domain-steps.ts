@@ -10,7 +10,8 @@ import { type Stage, TourError } from './stage.ts'
 const custodians = ['ada', 'ben', 'cleo'] as const
 const officers = ['olga', 'omar', 'otto'] as const
 const rules = [
-  ...['officers', 'rules', 'export', 'restore', 'join', 'unlock', 'level', 'epoch', 'tamper'],
+  ...['founding', 'officers', 'rules', 'export', 'restore', 'join', 'destroy', 'unlock'],
+  ...['level', 'epoch', 'tamper'],
 ]
 const byPassphrase = ['--passphrase-file', 'passphrase']
 const zeroiseReason = 'the building is lost'
