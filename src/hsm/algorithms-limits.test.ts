@@ -57,6 +57,18 @@ suite('ciphertexts', () => {
     })
   }
 
+  test('a ciphertext of OAEP is as long as the modulus, also where it begins with a zero', async () => {
+    const key = await keyOf('RSA-2048')
+    const { encrypt, decrypt } = implementations['RSAES-OAEP-SHA-256']
+    let ciphertext: Uint8Array
+    do ciphertext = (await must(encrypt)(key, Buffer.from('plaintext'), { aad: none })).ciphertext
+    while (ciphertext[0] !== 0)
+    const decrypting = (given: Uint8Array) => async () =>
+      must(decrypt)(key, { iv: none, ciphertext: given, aad: none })
+    assert.deepEqual(Buffer.from(await decrypting(ciphertext)()), Buffer.from('plaintext'))
+    await assert.rejects(decrypting(ciphertext.subarray(1)), { code: 'CIPHERTEXT_INVALID' })
+  })
+
   test('a cipher without associated data refuses it', async () => {
     for (const name of ['AES-128-CBC-PKCS7', 'AES-256-CTR', 'AES-256-XTS'] as const) {
       const typeName = firstType(name)

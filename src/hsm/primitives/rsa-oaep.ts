@@ -57,11 +57,12 @@ function encrypt(
 }
 
 async function decrypt(
-  { keyObject }: KeyMaterial,
+  { keyObject, typeName }: KeyMaterial,
   { hash, label }: Parameters,
   { iv, ciphertext }: Encrypted,
 ): Promise<Uint8Array> {
-  if (iv.length > 0) throw ciphertextInvalid()
+  // RFC 8017 section 7.1.2 step 1: OpenSSL takes a shorter one, with the zeros in front left out.
+  if (iv.length > 0 || ciphertext.length !== modulusBytes(typeName)) throw ciphertextInvalid()
   try {
     return await callWorker({ kind: 'oaepDecrypt', key: keyObject, hash, label, ciphertext })
   } catch (cause) {
