@@ -48,7 +48,7 @@ class Example {
       leaves: from(this.leaves),
       ...changes,
     }
-    return verifyRecord(source, { identityKey: raw, origin })
+    return verifyRecord(source, { keys: { ed25519: raw }, origin })
   }
 }
 

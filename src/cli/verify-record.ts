@@ -9,7 +9,7 @@
  */
 
 import { clientError } from '../client/errors.ts'
-import { type Checkpoint, verifyCheckpoint } from '../hsm/contract/checkpoint.ts'
+import { type Checkpoint, type LogKeys, verifyCheckpoint } from '../hsm/contract/checkpoint.ts'
 import { HsmError } from '../hsm/contract/errors.ts'
 import { decodeLeaf, type Leaf } from '../hsm/contract/leaf.ts'
 import { leafHash, MerkleTree } from '../hsm/contract/merkle.ts'
@@ -26,8 +26,8 @@ export interface RecordSource {
 }
 
 export interface RecordRules {
-  /** Ed25519, 32 bytes: whose signature counts. */
-  readonly identityKey: Uint8Array
+  /** Whose signatures count. */
+  readonly keys: LogKeys
   /** "keyhold/" domain id "/" module id. */
   readonly origin: string
   readonly onProgress?: ((done: number, total: number) => void) | undefined
@@ -106,7 +106,7 @@ class RecordCheck {
   }
 
   head(note: string, place: string): Checkpoint {
-    const head = decoded(place, () => verifyCheckpoint(note, { ed25519: this.#rules.identityKey }))
+    const head = decoded(place, () => verifyCheckpoint(note, this.#rules.keys))
     if (head.origin !== this.#rules.origin) throw broken(`${place}: is of another record`)
     return head
   }

@@ -118,7 +118,7 @@ async function readAll(host: Host): Promise<void> {
     const page = await host.record.readHeads(from, 1_000)
     return { items: page.heads, next: page.next }
   })
-  await verifyRecord({ head, heads, leaves }, { identityKey, origin })
+  await verifyRecord({ head, heads, leaves }, { keys: { ed25519: identityKey }, origin })
   const [key] = wrappedKeys.keys()
   assert(key)
   const wrapped = wrappedKeys.get(key)

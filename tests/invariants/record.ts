@@ -29,7 +29,7 @@ export async function readRecord(server: TestServer): Promise<ReadRecord> {
         return bytes
       }),
     },
-    { identityKey: hex(identityKey), origin: checkpointOrigin(hex(domainId), hex(moduleId)) },
+    { keys: { ed25519: hex(identityKey) }, origin: checkpointOrigin(hex(domainId), hex(moduleId)) },
   )
   return { leaves, verified }
 }

@@ -1,22 +1,26 @@
 /** `keyhold record …`: what the module was asked, and the proof that nobody changed that. */
 
-import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import type { AnswerOf, Client } from '../../client/client.ts'
 import { clientError } from '../../client/errors.ts'
-import { OutputFile } from '../../client/files/output.ts'
+import type { LogKeys } from '../../hsm/contract/checkpoint.ts'
 import { decodeLeaf, type Leaf, leafEntry } from '../../hsm/contract/leaf.ts'
+import { noteBytesMax } from '../../hsm/contract/signed-note.ts'
+import { tilePath, tileWidthIn } from '../../tlog/tiles.ts'
+import { type TrustOptions, trustedKeys } from '../log-keys.ts'
 import { hex, integer } from '../options.ts'
 import { fields, styled, table, time, UsageError } from '../output.ts'
 import { progressBar } from '../progress.ts'
 import { action, type Session } from '../session.ts'
+import { readSmallFile, writeWhole } from '../small-file.ts'
+import { verifyGrowth } from '../verify-growth.ts'
 import { verifyRecord } from '../verify-record.ts'
+import { addRecordReceiptCommands } from './record-receipt.ts'
 import { addRecordSearchCommand, addRecordSinksCommand } from './record-search.ts'
 
 const pageEntries = 1_000
 /** From so many leaves on the work takes long enough for a bar. */
 const leavesForBar = 5_000
-const identityKeyBytes = 32
 
 export function addRecordCommands(program: Command): void {
   const record = program.command('record').summary('the record of everything the module was asked')
@@ -27,10 +31,14 @@ export function addRecordCommands(program: Command): void {
       "Fetches the record and checks it here: the module's signature under each head, the Merkle " +
         'tree, the sequence and the times. Ends with 3 and names the first bad entry if something ' +
         'is wrong. To notice a record that was replaced or cut as a whole, keep its identity key ' +
-        'and a head: --identity-key, --save-head, --known-head.',
+        'or the statement of its domain, and a head: --identity-key, --domain, --save-head, ' +
+        '--known-head. With --heads-only the leaves are not fetched: a consistency proof shows ' +
+        'that the record goes on from the kept head.',
     )
     .option('--identity-key <hex>', "the module's, from a source that you trust", hex)
+    .option('--domain <file>', "the domain's statement, from a source that you trust")
     .option('--known-head <file>', 'a head that you kept: must be one of this record')
+    .option('--heads-only', 'only that the record goes on from --known-head, without its leaves')
     .option('--save-head <file>', 'keep the head for next time')
     .option('--force', 'replace the file of --save-head')
     .addHelpText(
@@ -38,7 +46,8 @@ export function addRecordCommands(program: Command): void {
       `
 Examples:
   keyhold record verify
-  keyhold record verify --known-head head.txt --save-head head.txt --force`,
+  keyhold record verify --known-head head.txt --save-head head.txt --force
+  keyhold record verify --domain domain.json --known-head head.txt --heads-only`,
     )
     .action(action<VerifyOptions>((session, { options }) => verify(session, options)))
   record
@@ -64,70 +73,89 @@ Examples:
         )
       }),
     )
+  addRecordReceiptCommands(record)
   addRecordSearchCommand(record)
   addRecordSinksCommand(record)
 }
 
-interface VerifyOptions {
-  readonly identityKey?: Buffer
+interface VerifyOptions extends TrustOptions {
+  readonly headsOnly?: boolean
   readonly knownHead?: string
   readonly saveHead?: string
   readonly force?: boolean
 }
 
 async function verify({ connect, output }: Session, options: VerifyOptions): Promise<void> {
-  if (options.identityKey && options.identityKey.length !== identityKeyBytes) {
-    throw new UsageError('an identity key has 32 bytes')
-  }
-  const knownHead = options.knownHead === undefined ? undefined : await readHead(options.knownHead)
+  const knownHead =
+    options.knownHead === undefined
+      ? undefined
+      : (await readSmallFile(options.knownHead, noteBytesMax)).toString('utf8')
   const client = await connect()
   const { module } = await client.call('getStatus', {})
-  const identityKey = options.identityKey ?? Buffer.from(module.identityKey, 'hex')
   const origin = `keyhold/${module.domainId}/${module.moduleId}`
+  const trusted = await trustedKeys(options, origin)
+  const keys = trusted ?? { ed25519: Buffer.from(module.identityKey, 'hex') }
   const { note } = await client.call('getRecordHead', {})
-  using bar = progressBar('verifying the record', output.json, leavesForBar)
-  const found = await verifyRecord(
-    { head: note, heads: allHeads(client), leaves: leavesFrom(client, 0), knownHead },
-    { identityKey, origin, onProgress: bar.report },
+  const read = { client, head: note, knownHead, keys, origin, isJson: output.json }
+  const { sentence, rows, root, ...found } = await (options.headsOnly ? headsHold : recordHolds)(
+    read,
   )
   if (options.saveHead !== undefined) {
     const mode = { force: options.force, mode: 0o644 }
-    await using file = await OutputFile.create(options.saveHead, mode)
-    await file.write(Buffer.from(note))
-    await file.commit()
+    await writeWhole(options.saveHead, Buffer.from(note), mode)
   }
-  const root = Buffer.from(found.root)
-  const pinned = options.identityKey !== undefined
-  const result = {
-    ...found,
-    root,
-    origin,
-    identityKey: identityKey.toString('hex'),
-    pinned,
-    head: note,
-  }
+  const identityKey = Buffer.from(keys.ed25519).toString('hex')
+  const pinned = trusted !== undefined
   output.result(
-    result,
+    { ...found, root: Buffer.from(root), origin, identityKey, pinned, head: note },
     [
-      `${styled('green', 'the record holds', process.stdout)}: ` +
-        `${count(found.size, 'leaf', 'leaves')}, ${count(found.heads, 'signed head', 'signed heads')}`,
+      `${styled('green', sentence[0], process.stdout)}: ${sentence[1]}`,
       fields([
         ['record', origin],
-        ['root', root.toString('base64')],
-        ['from', micros(found.firstMicros)],
-        ['to', micros(found.lastMicros)],
-        ['signed by', `${result.identityKey}${pinned ? '' : ' (as the server says)'}`],
+        ['root', Buffer.from(root).toString('base64')],
+        ...rows,
+        ['signed by', `${identityKey}${pinned ? '' : ' (as the server says)'}`],
       ]),
     ].join('\n'),
   )
 }
 
-async function readHead(file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8')
-  } catch (cause) {
-    throw clientError('FILE_NOT_READABLE', `${file} cannot be read`, { cause })
+interface ReadRecord {
+  readonly client: Client
+  readonly head: string
+  readonly knownHead: string | undefined
+  readonly keys: LogKeys
+  readonly origin: string
+  readonly isJson: boolean
+}
+
+async function recordHolds({ client, head, knownHead, keys, origin, isJson }: ReadRecord) {
+  using bar = progressBar('verifying the record', isJson, leavesForBar)
+  const found = await verifyRecord(
+    { head, heads: allHeads(client), leaves: leavesFrom(client, 0), knownHead },
+    { keys, origin, onProgress: bar.report },
+  )
+  const leaves = count(found.size, 'leaf', 'leaves')
+  const heads = count(found.heads, 'signed head', 'signed heads')
+  const rows: [string, unknown][] = [
+    ['from', micros(found.firstMicros)],
+    ['to', micros(found.lastMicros)],
+  ]
+  return { ...found, sentence: ['the record holds', `${leaves}, ${heads}`] as const, rows }
+}
+
+async function headsHold({ client, head, knownHead, keys, origin }: ReadRecord) {
+  if (knownHead === undefined) throw new UsageError('--heads-only needs a head: --known-head')
+  const size = sizeOf(head)
+  const readTile = (level: number, index: number) => {
+    const tile = tilePath({ level, index, width: tileWidthIn(size, { level, index }) })
+    const path = { log: 'module', tile: tile.slice('tile/'.length) }
+    return client.call('getLogTile', { path })
   }
+  const { before, now } = await verifyGrowth({ head, knownHead, readTile }, { keys, origin })
+  const leaves = count(now.size, 'leaf', 'leaves')
+  const sentence = ['the record goes on', `${leaves}, ${before.size} of them before`] as const
+  return { size, root: now.root, knownSize: before.size, sentence, rows: [] }
 }
 
 async function* allHeads(client: Client): AsyncGenerator<string> {
