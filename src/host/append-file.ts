@@ -10,7 +10,7 @@
 
 import assert from 'node:assert/strict'
 import { constants, fdatasync, ftruncate, write } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { crc32 } from 'node:zlib'
 import { frameBytesMax } from '../hsm/contract/limits.ts'
@@ -40,6 +40,8 @@ export const recordBytesMax = frameBytesMax
 /** In front of each record: its length, its CRC-32, and the CRC-32 of both. */
 export const framingBytes = 12
 const readBytes = 1024 * 1024
+/** The clock of a file system may be behind or before ours by so much. */
+const clockMs = 20
 
 /** Where a record begins in its file, and what it holds. */
 export interface StoredRecord {
@@ -64,6 +66,12 @@ export class AppendFile {
   #length: number
   /** Something may stand behind #length that was never acknowledged. */
   #dirty = false
+  /** Appends that were begun and that have ended, and when the last one did, in milliseconds since 1970. */
+  #begun = 0
+  #ended = 0
+  #endedMs = Date.now()
+  /** Of the last change by somebody else that was told. */
+  #touchedMs = 0
 
   private constructor(file: string, descriptor: FileHandle, calls: DiskCalls, length: number) {
     this.path = file
@@ -104,15 +112,21 @@ export class AppendFile {
    * failed sync says nothing about pages that the kernel has already given up.
    */
   append(records: Uint8Array, done: Done): void {
+    this.#begun += 1
+    const end = (error: Error | null): void => {
+      this.#ended += 1
+      this.#endedMs = Date.now()
+      done(error)
+    }
     const fail = (error: Error): void => {
       this.#dirty = true
-      done(error)
+      end(error)
     }
     const sync = (): void =>
       this.#calls.fdatasync(this.#descriptor.fd, (error) => {
         if (error) return fail(error)
         this.#length += records.length
-        done(null)
+        end(null)
       })
     const writeFrom = (offset: number): void =>
       this.#calls.write(
@@ -142,6 +156,29 @@ export class AppendFile {
   /** Batches of whole records from an offset, up to what is durable when it is called. */
   read(from: number): AsyncGenerator<StoredRecord[]> {
     return readRecords(this.#descriptor, this.path, from, this.#length)
+  }
+
+  /**
+   * What somebody else has done to the file. Whether it was written to shows by its time of change, which nobody can
+   * set, as long as nothing is appended meanwhile.
+   */
+  async foreignChange(): Promise<{ broken: string | undefined; isTouched: boolean }> {
+    const name = path.basename(this.path)
+    const { length } = this
+    const begun = this.#begun
+    const isIdle = begun === this.#ended
+    const own = await this.#descriptor.stat()
+    const named = await stat(this.path).catch(() => undefined)
+    const isSame = named?.ino === own.ino && named.dev === own.dev
+    const isTouched =
+      isIdle &&
+      begun === this.#begun &&
+      own.ctimeMs > Math.max(this.#endedMs + clockMs, this.#touchedMs)
+    if (isTouched) this.#touchedMs = own.ctimeMs
+    if (!named) return { broken: `${name} is gone`, isTouched }
+    if (!isSame) return { broken: `${name} is another file than it was`, isTouched }
+    const broken = own.size < length ? `${name} was cut from ${length} to ${own.size}` : undefined
+    return { broken, isTouched }
   }
 
   async close(): Promise<void> {

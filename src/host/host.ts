@@ -21,7 +21,7 @@ import { ModuleLog } from './module-log.ts'
 import type { ModuleEnd, StartModule } from './module-process.ts'
 import { newDomain, openDomain, type Place, secretFor } from './open-domain.ts'
 import type { EpochRequest, HostMeasures, HostOptions, HostStatus } from './options.ts'
-import type { RecordFiles } from './record-files.ts'
+import type { RecordReader } from './record-files.ts'
 import { RestartLimit } from './restart-limit.ts'
 import { Seals } from './seals.ts'
 import type { SensorEvent } from './sensors/sensor.ts'
@@ -205,7 +205,7 @@ export class Host implements AsyncDisposable {
   }
 
   /** What is durable of the record, at most 1,000 leaves or heads at a time. */
-  get record(): Pick<RecordFiles, 'readLeaves' | 'readHeads' | 'search'> {
+  get record(): RecordReader {
     return this.#files.record
   }
 

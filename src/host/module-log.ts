@@ -18,8 +18,9 @@ import {
   tileWidthIn,
 } from '../tlog/tiles.ts'
 import type { Host } from './host.ts'
-import { isSignedByBoth, noteSize, type RecordFiles } from './record-files.ts'
+import type { RecordFiles } from './record-files.ts'
 import { call } from './start-up.ts'
+import { isSignedByBoth, noteSize } from './stored-head.ts'
 import type { WitnessedLog } from './witnesses/witness.ts'
 
 export class ModuleLog implements WitnessedLog {

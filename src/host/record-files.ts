@@ -20,12 +20,20 @@ import { type FileHandle, open, readdir, rename, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { decodeLeafGroup } from '../hsm/contract/leaf.ts'
 import { chunkBytesMax } from '../hsm/contract/limits.ts'
-import { hashBytes, leafHash, MerkleTree } from '../hsm/contract/merkle.ts'
-import { AppendFile, type DiskCalls, framingBytes, recordBytesMax, torn } from './append-file.ts'
+import { leafHash, MerkleTree } from '../hsm/contract/merkle.ts'
+import { AppendFile, type DiskCalls, framingBytes, torn } from './append-file.ts'
 import { isErrorCode, makeFolder, timeInName } from './durable-file.ts'
 import type { LeafQuery } from './search/query.ts'
 import { type FoundLeaves, RecordSearch } from './search/search.ts'
 import { SparseReader } from './sparse-reader.ts'
+import {
+  cutHashes,
+  decodeHead,
+  encodeHead,
+  isSignedByBoth,
+  noteSize,
+  type StoredHead,
+} from './stored-head.ts'
 import { TileFiles } from './tile-files.ts'
 
 /** Leaves or heads in one answer to a reader. */
@@ -44,14 +52,6 @@ export interface HeadPage {
   readonly next?: number
 }
 
-interface StoredHead {
-  readonly note: string
-  readonly size: number
-  readonly frontier: Uint8Array
-  /** Where in `groups` the leaves behind it begin. */
-  readonly offset: number
-}
-
 /** What the module is handed at its start. */
 export interface StagedRecord {
   readonly head: string | undefined
@@ -60,6 +60,19 @@ export interface StagedRecord {
   /** Groups behind the head, in batches. */
   readonly groups: () => AsyncGenerator<Uint8Array[]>
 }
+
+export interface ForeignChanges {
+  /** One sentence for each file that is gone, another or shorter. */
+  readonly broken: readonly string[]
+  /** Somebody may have written into one. */
+  readonly isTouched: boolean
+}
+
+/** What is shown of a record. */
+export type RecordReader = Pick<
+  RecordFiles,
+  'readLeaves' | 'readHeads' | 'search' | 'shownHead' | 'foreignChanges'
+>
 
 /** The groups of modules that were not unlocked, since the record has its present size. */
 export interface Prelude {
@@ -272,6 +285,16 @@ export class RecordFiles {
     return this.#search.search(query)
   }
 
+  /** What somebody else did to the files since the last look (sensors/record.ts). */
+  async foreignChanges(): Promise<ForeignChanges> {
+    const files = [this.groups, this.heads]
+    const changes = await Promise.all(files.map((file) => file.foreignChange()))
+    return {
+      broken: changes.flatMap(({ broken }) => broken ?? []),
+      isTouched: changes.some(({ isTouched }) => isTouched),
+    }
+  }
+
   async close(): Promise<void> {
     await this.#search.close()
     await this.tiles.close()
@@ -350,50 +373,4 @@ async function readLength(handle: FileHandle, offset: number): Promise<number> {
   if (offset < 0) return 0
   const { buffer, bytesRead } = await handle.read(Buffer.alloc(4), 0, 4, offset)
   return bytesRead === 4 ? buffer.readUInt32BE(0) : 0
-}
-
-const headFixedBytes = 8 + 2 + 4
-
-function encodeHead({ note, offset, frontier }: StoredHead): Buffer {
-  const text = Buffer.from(note)
-  const bytes = Buffer.alloc(headFixedBytes + text.length + frontier.length)
-  bytes.writeBigUInt64BE(BigInt(offset), 0)
-  bytes.writeUInt16BE(text.length, 8)
-  text.copy(bytes, 10)
-  bytes.set(frontier, 10 + text.length)
-  bytes.writeUInt32BE(bytes.length, bytes.length - 4)
-  return bytes
-}
-
-/** @throws Error when the bytes are no head as encodeHead writes them */
-function decodeHead(bytes: Buffer): StoredHead {
-  if (bytes.length < headFixedBytes || bytes.length > recordBytesMax) throw new Error('length')
-  const noteEnd = 10 + bytes.readUInt16BE(8)
-  const end = bytes.length - 4
-  if (noteEnd > end || bytes.readUInt32BE(end) !== bytes.length) throw new Error('lengths')
-  const note = bytes.toString('utf8', 10, noteEnd)
-  const size = noteSize(note)
-  const frontier = bytes.subarray(noteEnd, end)
-  if (frontier.length % hashBytes !== 0) throw new Error('frontier')
-  // Whether the frontier fits the size: a head that does not cannot be gone on from.
-  MerkleTree.resume(size, cutHashes(frontier))
-  return { note, size, frontier, offset: Number(bytes.readBigUInt64BE(0)) }
-}
-
-function cutHashes(frontier: Uint8Array): Uint8Array[] {
-  return Array.from({ length: frontier.length / hashBytes }, (_, index) =>
-    frontier.subarray(index * hashBytes, (index + 1) * hashBytes),
-  )
-}
-
-/** A head that the module has just signed has one line of its own, or two. */
-export function isSignedByBoth(note: string): boolean {
-  return /\n\n(?:\u2014 [^\n]*\n){2}/.test(note)
-}
-
-/** The second line of a checkpoint. Whether it is signed is the module's to check, and the auditor's. */
-export function noteSize(note: string): number {
-  const size = /^[^\n]+\n(0|[1-9][0-9]{0,15})\n/.exec(note)?.[1]
-  if (size === undefined) throw new Error('a head is no checkpoint')
-  return Number(size)
 }

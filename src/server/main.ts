@@ -14,6 +14,7 @@ import { clockSensor } from '../host/sensors/clock.ts'
 import { readRanges } from '../host/sensors/configuration.ts'
 import { hwmonSensor } from '../host/sensors/hwmon.ts'
 import { tracerSensor } from '../host/sensors/processes.ts'
+import { recordSensor } from '../host/sensors/record.ts'
 import { sourceSensor } from '../host/sensors/source.ts'
 import { TamperWatch } from '../host/sensors/watch.ts'
 import { hostClaim } from '../host/start-up.ts'
@@ -179,6 +180,7 @@ async function watchHost(
     hwmonSensor({ ranges }),
     tracerSensor({ modulePid: () => host.pid }),
     clockSensor(),
+    recordSensor(host.record),
     sourceSensor(release),
     witnesses.sensor(),
   ]
