@@ -7,6 +7,7 @@ import { createPrivateKey, createPublicKey, randomBytes } from 'node:crypto'
 import { clientError } from '../client/errors.ts'
 import { sealKeyToImport } from '../hsm/contract/import.ts'
 import { type KeyShape, templateFor } from '../kms/keys/template.ts'
+import type { SealingKey } from './transport-key.ts'
 
 type ImportClass = 'secret' | 'private' | 'public'
 
@@ -22,14 +23,14 @@ interface ToImport {
  * could fill in. Overwrites the bytes.
  * @throws ClientError FILE_INVALID; KmsError for a key that there cannot be
  */
-export function sealedKeyFrom(bytes: Buffer, transportKey: Uint8Array, wanted: ToImport) {
+export function sealedKeyFrom(bytes: Buffer, to: SealingKey, wanted: ToImport) {
   const { class: keyClass } = wanted
   const template = templateFor(wanted.shape, keyClass, wanted.level)
   const id = `key_${randomBytes(16).toString('hex')}`
   const encoded = encode(bytes, keyClass)
   try {
     const terms = { key: id, version: 1, class: keyClass, template }
-    const sealed = sealKeyToImport(transportKey, terms, encoded)
+    const sealed = sealKeyToImport(to.publicKey, to.challenge, terms, encoded)
     const { lengthBytes, ...rest } = template
     return { id, class: keyClass, sealed, ...rest, ...(lengthBytes === 0 ? {} : { lengthBytes }) }
   } finally {

@@ -1285,7 +1285,10 @@ export interface Api {
       readonly witnesses: readonly WitnessStatus[]
     }
   }
-  getTransportKey: { readonly request: object; readonly answer: { readonly publicKey: Uint8Array } }
+  getTransportKey: {
+    readonly request: { readonly query?: { readonly command?: 'importKey' | undefined } }
+    readonly answer: { readonly publicKey: Uint8Array; readonly challenge?: string | undefined }
+  }
   importKey: {
     readonly request: { readonly path: { readonly namespace: string }; readonly body: ImportedKey }
     readonly answer: Key

@@ -8,9 +8,10 @@ import { createHash, generateKeyPairSync, verify } from 'node:crypto'
 import { suite, test } from 'node:test'
 import { generate, importKey, type MadeKey, refuses, spki } from './commands.testing.ts'
 import { commands } from './commands.ts'
-import { importContext } from './contract/import.ts'
+import { importDestination } from './contract/import.ts'
 import type { KeyAttributes, KeyTemplate } from './contract/keys.ts'
 import { floorEntriesMax } from './contract/limits.ts'
+import { destinationContext, sealForCommand, sealSecretFor } from './contract/sealed-part.ts'
 import { sealToTransportKey } from './contract/transport.ts'
 import {
   type Ask,
@@ -135,10 +136,19 @@ suite('keys', () => {
     const other = new Caller()
     const bytes = Buffer.alloc(138)
     const { publicKey } = caller.module.transport
+    const challenge = caller.module.challenges.issue('importKey', Date.now()).challenge
+    const importContext = destinationContext(importDestination(args), challenge)
     const sealed = [
       caller.sealed('seal secret', bytes),
       sealToTransportKey(publicKey, 'import key', bytes),
-      sealToTransportKey(publicKey, 'seal secret', bytes, importContext(args)),
+      sealToTransportKey(publicKey, 'import key', bytes, importContext),
+      sealForCommand(
+        publicKey,
+        challenge,
+        { ...importDestination(args), command: 'addSeal' },
+        bytes,
+      ),
+      sealForCommand(publicKey, challenge, sealSecretFor('addSeal', 'key-file'), bytes),
       other.sealedKey(args, bytes),
       Buffer.alloc(1_200),
     ]

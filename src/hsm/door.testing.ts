@@ -97,9 +97,10 @@ export class Caller {
     return sealToTransportKey(this.module.transport.publicKey, purpose, secret)
   }
 
-  /** A key to be imported with these arguments. */
+  /** A key to be imported with these arguments, for a challenge of its own. */
   sealedKey(terms: ImportTerms, bytes: Uint8Array): Buffer {
-    return sealKeyToImport(this.module.transport.publicKey, terms, bytes)
+    const { challenge } = this.module.challenges.issue('importKey', this.module.now())
+    return sealKeyToImport(this.module.transport.publicKey, challenge, terms, bytes)
   }
 
   /** Sends one frame and waits for its answer. */

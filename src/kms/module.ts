@@ -35,11 +35,30 @@ export async function entropyStatus(kms: Kms, caller: Caller): Promise<EntropySt
   return (await runCommand<'getEntropyStatus'>(kms, caller, call)).result
 }
 
+/** Commands that bring a secret from outside, sealed for a challenge (src/hsm/contract/sealed-part.ts). */
+export const sealedCommands = ['importKey'] as const
+type SealedCommand = (typeof sealedCommands)[number]
+
 /** Fresh at each start of the module: what is sealed to it is for this start. */
-export async function transportKey(kms: Kms, caller: Caller): Promise<Uint8Array> {
+export interface TransportKey {
+  readonly publicKey: Uint8Array
+  /** Hex: for one secret that goes with the command that was named. */
+  readonly challenge?: string
+}
+
+/** @throws KmsError ACCESS_DENIED, MODULE_UNAVAILABLE */
+export async function transportKey(
+  kms: Kms,
+  caller: Caller,
+  command?: SealedCommand,
+): Promise<TransportKey> {
   await assertPermissionSomewhere(kms, caller, 'transport-key:read')
   const call = { command: 'getTransportKey', arguments: {}, parts: {} } as const
-  return (await runCommand<'getTransportKey'>(kms, caller, call)).parts.publicKey
+  const { publicKey } = (await runCommand<'getTransportKey'>(kms, caller, call)).parts
+  if (command === undefined) return { publicKey }
+  const asked = { command: 'getChallenge', arguments: { command }, parts: {} } as const
+  const { challenge } = (await runCommand<'getChallenge'>(kms, caller, asked)).result
+  return { publicKey, challenge }
 }
 
 /** How many bytes, and whether fresh entropy goes into the generator first. */

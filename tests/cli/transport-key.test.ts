@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { transportKeyOf } from '../../src/cli/transport-key.ts'
+import { sealingKeyFor } from '../../src/cli/transport-key.ts'
 import type { Client } from '../../src/client/client.ts'
 import { openDomainStatement } from '../../src/hsm/contract/attestation.ts'
 import { Caller } from '../../src/hsm/door.testing.ts'
@@ -16,10 +16,15 @@ interface Answers {
   readonly nonce?: string
 }
 
+const challenge = 'ab'.repeat(32)
+
 /** A server that hands on what these modules say. */
 function server({ transportKey, attestation, nonce }: Answers): Client {
-  const call = async (name: string, request: { query?: { nonce: string } }) => {
-    if (name === 'getTransportKey') return { publicKey: transportKey.module.transport.publicKey }
+  const call = async (name: string, request: { query?: { nonce?: string; command?: string } }) => {
+    if (name === 'getTransportKey') {
+      assert.equal(request.query?.command, 'importKey')
+      return { publicKey: transportKey.module.transport.publicKey, challenge }
+    }
     assert.equal(name, 'attestModule')
     const args = { nonce: nonce ?? request.query?.nonce }
     const { parts } = await attestation.ok({ command: 'attest', arguments: args })
@@ -39,9 +44,12 @@ suite('the transport key', () => {
     const domain = await statementOf(module)
     const { publicKey } = module.module.transport
     const right = { transportKey: module, attestation: module }
-    assert.deepEqual(await transportKeyOf(server(right), domain), publicKey)
+    assert.deepEqual(await sealingKeyFor(server(right), 'importKey', domain), {
+      publicKey,
+      challenge,
+    })
     const refused = async (answers: Answers, code: string) =>
-      assert.rejects(transportKeyOf(server(answers), domain), { code })
+      assert.rejects(sealingKeyFor(server(answers), 'importKey', domain), { code })
     await refused({ ...right, transportKey: other }, 'TRANSPORT_KEY_INVALID')
     await refused({ transportKey: other, attestation: other }, 'ATTESTATION_INVALID')
     await refused({ ...right, nonce: '00'.repeat(32) }, 'ATTESTATION_INVALID')
@@ -51,6 +59,6 @@ suite('the transport key', () => {
     const other = await Caller.founded()
     const answers = { transportKey: other, attestation: other }
     const { publicKey } = other.module.transport
-    assert.deepEqual(await transportKeyOf(server(answers), undefined), publicKey)
+    assert.deepEqual(await sealingKeyFor(server(answers), 'importKey'), { publicKey, challenge })
   })
 })

@@ -65,7 +65,9 @@ export const refusedThere: Readonly<Partial<Record<CommandName, HsmErrorCode>>> 
 }
 
 /** A caller at the door of a module in this process, or of one in its own. */
-type AnyCaller = Pick<Caller, 'ok' | 'sealed' | 'sealedKey'>
+type AnyCaller = Pick<Caller, 'ok' | 'sealed'> & {
+  sealedKey(...of: Parameters<Caller['sealedKey']>): Buffer | Promise<Buffer>
+}
 
 /** What a host would have. */
 interface Kept {
@@ -115,12 +117,12 @@ export class MatrixDomain {
 
   async unlock<C extends AnyCaller>(caller: C): Promise<C> {
     await this.lock(caller)
-    await caller.ok({ command: 'unlock', ...this.asks(caller).unlock })
+    await caller.ok({ command: 'unlock', ...(await this.asks(caller)).unlock })
     return caller
   }
 
   /** What is to be sealed is sealed to this caller's module. */
-  asks(caller: AnyCaller): Asks {
+  async asks(caller: AnyCaller): Promise<Asks> {
     const { p256: signing, aes, hmac, wrapping, target, hkdf, x25519, mlKem } = this.#keys
     const sealed = caller.sealed('seal secret', secret)
     const made = this.#made
@@ -168,7 +170,7 @@ export class MatrixDomain {
       rewrapKey: loaded,
       retireKek: {},
       generateKey: { arguments: { ...fresh, template: p256 } },
-      importKey: { arguments: into, parts: { sealed: caller.sealedKey(into, secret) } },
+      importKey: { arguments: into, parts: { sealed: await caller.sealedKey(into, secret) } },
       loadKey: loaded,
       unloadKey: { arguments: signing.reference },
       changeKey: {

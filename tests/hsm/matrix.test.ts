@@ -53,7 +53,7 @@ suite('commands and states', () => {
       for (const [state, open] of Object.entries(states)) {
         const caller = await open()
         assert.equal(caller.module.state, state)
-        const ask = { command: name, ...domain.asks(caller)[name as CommandName] }
+        const ask = { command: name, ...(await domain.asks(caller))[name as CommandName] }
         line += `${state}: ${await outcome(caller, ask)}`.padEnd(36)
       }
       lines.push(line.trimEnd())
@@ -74,7 +74,7 @@ suite('commands and states', () => {
     const caller = await states.operational()
     caller.module.beginLock()
     for (const name of commandTable().keys()) {
-      const ask = { command: name, ...domain.asks(caller)[name as CommandName] }
+      const ask = { command: name, ...(await domain.asks(caller))[name as CommandName] }
       assert.equal(await caller.refusal(ask), 'MODULE_STATE_INVALID', name)
     }
   })

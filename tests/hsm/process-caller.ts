@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import path from 'node:path'
 import { type ModuleEnd, ModuleProcess } from '../../src/host/module-process.ts'
+import type { CommandName } from '../../src/hsm/contract/commands.ts'
 import { encodeFrame, type Frame, FrameReader } from '../../src/hsm/contract/frame.ts'
 import { type ImportTerms, sealKeyToImport } from '../../src/hsm/contract/import.ts'
 import { sealToTransportKey } from '../../src/hsm/contract/transport.ts'
@@ -67,9 +68,16 @@ export class ProcessCaller implements AsyncDisposable {
     return sealToTransportKey(this.#transportKey, purpose, secret)
   }
 
-  /** A key to be imported with these arguments. */
-  sealedKey(terms: ImportTerms, bytes: Uint8Array): Buffer {
-    return sealKeyToImport(this.#transportKey, terms, bytes)
+  /** A key to be imported with these arguments, for a challenge of its own. */
+  async sealedKey(terms: ImportTerms, bytes: Uint8Array): Promise<Buffer> {
+    const challenge = await this.#challenge('importKey')
+    return sealKeyToImport(this.#transportKey, challenge, terms, bytes)
+  }
+
+  /** Zeros in a state that issues none. */
+  async #challenge(command: CommandName): Promise<string> {
+    const { result } = await this.one({ command: 'getChallenge', arguments: { command } })
+    return String(result.challenge ?? '0'.repeat(64))
   }
 
   /** Sends one frame and waits for its answer, or for the end of the process. */

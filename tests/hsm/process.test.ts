@@ -63,7 +63,7 @@ suite('commands of a real module', () => {
       for (const name of names) {
         const before = await standing(caller)
         assert.equal(before.state, state)
-        const { error } = await caller.one({ command: name, ...domain.asks(caller)[name] })
+        const { error } = await caller.one({ command: name, ...(await domain.asks(caller))[name] })
         const refusal = refusals[state] ?? 'MODULE_STATE_INVALID'
         const expected = commands[name].states.includes(state) ? refusedThere[name] : refusal
         assert.equal(error?.code, expected, `${name}: ${error?.message}`)
@@ -110,7 +110,7 @@ suite('any bytes into a real module', () => {
 
   test('invariant 9: a request for any command with any of its bytes changed', async () => {
     await using caller = await openIn('operational')
-    const asked = Object.entries(domain.asks(caller)).filter(([name]) => !ending.has(name))
+    const asked = Object.entries(await domain.asks(caller)).filter(([name]) => !ending.has(name))
     const asks = asked.map(([command, ask]): Ask => ({ command, ...ask }))
     const change = fc.record({ at: fc.nat(), to: fc.integer({ min: 0, max: 255 }) })
     const changes = fc.array(change, { minLength: 1, maxLength: 4 })

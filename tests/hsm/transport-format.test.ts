@@ -19,7 +19,8 @@ import {
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { suite, test } from 'node:test'
-import { importContext } from '../../src/hsm/contract/import.ts'
+import { importDestination } from '../../src/hsm/contract/import.ts'
+import { destinationContext } from '../../src/hsm/contract/sealed-part.ts'
 import { sealToTransportKey } from '../../src/hsm/contract/transport.ts'
 import { Caller } from '../../src/hsm/door.testing.ts'
 import { Secret } from '../../src/hsm/secret.ts'
@@ -112,16 +113,22 @@ suite('docs/formats/door.md section 7', () => {
     const caller = await Caller.founded()
     const { publicKey } = (await caller.ok({ command: 'getTransportKey' })).parts
     assert(publicKey)
-    for (const { arguments: args, associatedData } of imports) {
-      const ask = (context: string) => {
-        const sealed = sealByText(publicKey, 'import key', Buffer.from(context))
+    for (const { arguments: args, challenge: example, associatedData } of imports) {
+      const { challenge } = (
+        await caller.ok({ command: 'getChallenge', arguments: { command: 'importKey' } })
+      ).result
+      const ask = (text: string) => {
+        const context = Buffer.from(text.replace(example, String(challenge)))
+        const front = Buffer.from(String(challenge), 'hex')
+        const sealed = Buffer.concat([front, sealByText(publicKey, 'import key', context)])
         return { command: 'importKey', arguments: args, parts: { sealed } }
       }
       for (const context of ['', associatedData.replace('1000', '1001')]) {
         assert.equal(await caller.refusal(ask(context)), 'CIPHERTEXT_INVALID')
       }
       await caller.ok(ask(associatedData))
-      assert.equal(importContext(args).toString(), associatedData)
+      const context = destinationContext(importDestination(args), example)
+      assert.equal(context.toString(), associatedData)
     }
   })
 

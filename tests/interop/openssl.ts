@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { bytesOf, Installation, keysPath, unique } from '../rest/people.ts'
+import { Installation, keysPath, unique } from '../rest/people.ts'
 import { sealedKey } from '../rest/sealed-key.ts'
 
 type Fields = Readonly<Record<string, unknown>>
@@ -13,18 +13,14 @@ type Fields = Readonly<Record<string, unknown>>
 export class Bench implements AsyncDisposable {
   readonly installation: Installation
   readonly #folder = mkdtempSync(path.join(tmpdir(), 'keyhold-openssl-'))
-  readonly #transportKey: Uint8Array
   #files = 0
 
-  private constructor(installation: Installation, transportKey: Uint8Array) {
+  private constructor(installation: Installation) {
     this.installation = installation
-    this.#transportKey = transportKey
   }
 
   static async start(): Promise<Bench> {
-    const installation = await Installation.start()
-    const { body } = await installation.server.ok('GET', '/v1/transport-key')
-    return new Bench(installation, bytesOf(body.publicKey))
+    return new Bench(await Installation.start())
   }
 
   /** A file for openssl. @returns its path */
@@ -76,7 +72,7 @@ export class Bench implements AsyncDisposable {
     operations: readonly string[],
   ): Promise<string> {
     const name = unique('imported')
-    const sealed = sealedKey(this.#transportKey, shape, bytes)
+    const sealed = await sealedKey(this.installation.server, shape, bytes)
     const body = { name, owner: 'Ada', purpose: 'interop', ...sealed }
     await this.installation.server.ok('POST', `${keysPath}/import`, body)
     if (operations.length > 0) await this.installation.grant(name, operations)

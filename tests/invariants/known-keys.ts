@@ -6,6 +6,7 @@
 
 import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
 import { sealedKey } from '../rest/sealed-key.ts'
+import type { TestServer } from '../server.ts'
 
 export interface KnownKey {
   readonly shape: Readonly<Record<string, unknown>>
@@ -46,8 +47,8 @@ function pair(
 }
 
 /** The members of an import that hold the key; the rest is up to whoever imports it. */
-export function sealed({ shape, bytes }: KnownKey, transportKey: Uint8Array): object {
-  return sealedKey(transportKey, shape, bytes)
+export function sealed({ shape, bytes }: KnownKey, server: TestServer): Promise<object> {
+  return sealedKey(server, shape, bytes)
 }
 
 const windowBytes = 16

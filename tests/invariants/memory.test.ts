@@ -16,7 +16,7 @@ import path from 'node:path'
 import { after, before, suite, test } from 'node:test'
 import { openSeal } from '../../src/hsm/seals.ts'
 import { Secret } from '../../src/hsm/secret.ts'
-import { base64, bytesOf, Installation, keysPath } from '../rest/people.ts'
+import { base64, Installation, keysPath } from '../rest/people.ts'
 import { bytesOfSecret, type KnownKey, makeKnownKeys, sealed, textOfSecret } from './known-keys.ts'
 import { assertRoot, type Needles, scanBytes, scanFolder, scanMemory } from './scan.ts'
 
@@ -41,18 +41,17 @@ let there: Installation
 before(async () => {
   assertRoot()
   there = await Installation.start()
-  const { server } = there
-  const transport = await server.ok('GET', '/v1/transport-key')
   for (const [name, key] of Object.entries(known)) {
-    await importKey(name, key, bytesOf(transport.body.publicKey))
+    await importKey(name, key)
     await there.grant(name, Object.keys(uses[name] ?? {}))
   }
 })
 after(() => there?.[Symbol.asyncDispose]())
 
-async function importKey(name: string, key: KnownKey, transportKey: Uint8Array): Promise<void> {
+async function importKey(name: string, key: KnownKey): Promise<void> {
   const record = { name, owner: 'Ada', purpose: 'tests' }
-  await there.server.ok('POST', `${keysPath}/import`, { ...record, ...sealed(key, transportKey) })
+  const body = { ...record, ...(await sealed(key, there.server)) }
+  await there.server.ok('POST', `${keysPath}/import`, body)
 }
 
 async function useAll(): Promise<void> {
@@ -157,9 +156,8 @@ suite('keys in memory', { timeout: 120_000 }, () => {
 
   test('a policy that becomes weaker leaves no key of before in memory, or in a file', async () => {
     const { server } = there
-    const transport = await server.ok('GET', '/v1/transport-key')
     for (const [name, key] of Object.entries(known)) {
-      await importKey(`weak-${name}`, key, bytesOf(transport.body.publicKey))
+      await importKey(`weak-${name}`, key)
     }
     const change = (asked: object, confirm?: string) =>
       server.ok('POST', '/v1/domain/changes', { change: asked, ...(confirm && { confirm }) })
@@ -172,9 +170,8 @@ suite('keys in memory', { timeout: 120_000 }, () => {
 
   test('after zeroising, keys, root key and seal secret are not in manager and host', async () => {
     const { server } = there
-    const transport = await server.ok('GET', '/v1/transport-key')
     for (const [name, key] of Object.entries(known)) {
-      await importKey(`last-${name}`, key, bytesOf(transport.body.publicKey))
+      await importKey(`last-${name}`, key)
     }
     const secret = readFileSync(path.join(server.folder, 'development.key'))
     const seal = readFileSync(path.join(server.folder, 'module/seals/key-file'))

@@ -101,7 +101,7 @@ suite('a key', { timeout: 120_000 }, () => {
     const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     const pkcs8 = pair.privateKey.export({ format: 'der', type: 'pkcs8' })
     const transportKey = bytesOf(body.publicKey)
-    const given = sealedKey(transportKey, input({ type: 'P-256', class: 'private' }), pkcs8)
+    const given = await sealedKey(server, input({ type: 'P-256', class: 'private' }), pkcs8)
     const made = await server.ok('POST', `${keysPath}/import`, given)
     assert.equal(made.status, 201)
     const read = await server.ok('GET', `${keysPath}/${given.name}/public-key?format=pem`)
@@ -109,7 +109,7 @@ suite('a key', { timeout: 120_000 }, () => {
     const name = unique('altered')
     const again = await server.call('POST', `${keysPath}/import`, { ...given, name })
     assertProblem(again, 409, 'KEY_EXISTS')
-    const other = sealedKey(transportKey, input({ type: 'P-256', class: 'private', name }), pkcs8)
+    const other = await sealedKey(server, input({ type: 'P-256', class: 'private', name }), pkcs8)
     const altered = [
       { sealed: base64(bytesOf(other.sealed).fill(0, 40, 41)) },
       { id: `key_${'7'.repeat(32)}` },

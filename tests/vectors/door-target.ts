@@ -148,7 +148,14 @@ export class DoorTarget implements VectorTarget {
   async #importAnew(wanted: ToImport): Promise<Imported> {
     const key = newKey()
     const args = { key, version: 1, class: wanted.class, template: templateOf(wanted) }
-    const sealed = sealKeyToImport(this.#transportKey, args, wanted.material)
+    const asked = await this.#call({
+      command: 'getChallenge',
+      arguments: { command: 'importKey' },
+      parts: {},
+    })
+    assert('result' in asked && 'challenge' in asked.result)
+    const { challenge } = asked.result
+    const sealed = sealKeyToImport(this.#transportKey, challenge, args, wanted.material)
     const outcome = await this.#call({ command: 'importKey', arguments: args, parts: { sealed } })
     if ('error' in outcome) return outcome
     return { key, ...(outcome.parts as Omit<ImportedKey, 'key'>) }

@@ -59,7 +59,7 @@ suite('the module behind the wall', () => {
 async function everyCommand(domain: MatrixDomain, caller: ProcessCaller): Promise<void> {
   for (const name of names) {
     // Asked for anew each time, because every key that is made needs an id of its own.
-    const ask = domain.asks(caller)[name]
+    const ask = (await domain.asks(caller))[name]
     const code = (await caller.one({ command: name, ...ask })).error?.code
     if (refused.has(name)) assert.equal(code, 'MODULE_STATE_INVALID')
     else assert(code === refusedThere[name] || busy.has(String(code)), `${name}: ${code}`)

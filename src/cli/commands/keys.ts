@@ -12,7 +12,7 @@ import { integer, list, moment, oneOf, pair } from '../options.ts'
 import { fields, table, time } from '../output.ts'
 import { sealedKeyFrom } from '../sealed-key.ts'
 import { action, type Session } from '../session.ts'
-import { transportKeyOf } from '../transport-key.ts'
+import { sealingKeyFor } from '../transport-key.ts'
 import { readDomainStatement } from './attest.ts'
 
 interface MakingOptions {
@@ -143,7 +143,7 @@ Example:
         const client = await session.connect()
         const domain =
           options.domain === undefined ? undefined : await readDomainStatement(options.domain)
-        const publicKey = await transportKeyOf(client, domain)
+        const to = await sealingKeyFor(client, 'importKey', domain)
         const bytes = await readKeyFile(options.file)
         const asked = newKeyFrom(name, options)
         const level = dependsOnLevel(asked)
@@ -152,7 +152,7 @@ Example:
         const wanted = { shape: asked, class: options.class, level }
         const key = await client.call('importKey', {
           path: { namespace: session.namespace },
-          body: { ...asked, ...sealedKeyFrom(bytes, publicKey, wanted) },
+          body: { ...asked, ...sealedKeyFrom(bytes, to, wanted) },
         })
         await grantToOneself(session, client, key, options.grant)
         session.output.result(key, keyText(key))

@@ -5,9 +5,9 @@
 
 import { collectGarbage } from '../collect.ts'
 import type { NewKey } from '../contract/commands.ts'
-import { importContext } from '../contract/import.ts'
+import { importDestination } from '../contract/import.ts'
 import type { KeyAttributes } from '../contract/keys.ts'
-import { transportOverheadBytes } from '../contract/transport.ts'
+import { sealedPartOverheadBytes } from '../contract/sealed-part.ts'
 import { destructionCertificate, knownKey } from '../destruction.ts'
 import { destroyedRevision } from '../floor.ts'
 import {
@@ -32,6 +32,7 @@ import {
   parseKeyReference,
   parseObject,
 } from '../parse.ts'
+import { SealedParts } from '../sealed-parts.ts'
 import { command, type Done, keyBytesMax, underRule, unrestricted } from './row.ts'
 
 const operational = ['operational'] as const
@@ -71,7 +72,7 @@ export const importKey = command({
   states: operational,
   ...unrestricted,
   record: 'key',
-  parts: { sealed: { bytesMax: keyBytesMax + transportOverheadBytes } },
+  parts: { sealed: { bytesMax: keyBytesMax + sealedPartOverheadBytes } },
   parse: (untrusted) => {
     const args = parseObject(untrusted, ['key', 'version', 'template', 'class'], 'arguments')
     const template = parseTemplate(args.template, 'imported')
@@ -81,10 +82,14 @@ export const importKey = command({
   },
   run: async (module, args, { sealed }) => {
     module.assertNew(args)
-    using bytes = module.transport.open(sealed, 'import key', importContext(args))
+    using brought = new SealedParts(module)
+    const bytes = brought.open(sealed, importDestination(args))
     const material = await KeyMaterial.importBytes(args.template.type, args.class, bytes)
     const origin = { keyClass: args.class, provenance: 'imported' } as const
-    return newKey(module, attributesOf(args, args.template, origin, module.now()), material)
+    const attributes = attributesOf(args, args.template, origin, module.now())
+    const done = newKey(module, attributes, material)
+    brought.useUp()
+    return done
   },
 })
 

@@ -4,9 +4,8 @@
  */
 
 import { type KeyClass, keyUses } from './algorithms.ts'
-import { canonicalJson } from './canonical-json.ts'
 import type { KeyTemplate } from './keys.ts'
-import { sealToTransportKey } from './transport.ts'
+import { type Destination, sealForCommand } from './sealed-part.ts'
 
 /** The arguments of the command importKey. */
 export interface ImportTerms {
@@ -16,18 +15,24 @@ export interface ImportTerms {
   readonly template: KeyTemplate
 }
 
-/** What the sealed bytes are bound to: every member of the template stands in it, with uses in their order. */
-export function importContext({ key, version, class: keyClass, template }: ImportTerms): Buffer {
+/** Every member of the template stands in what the bytes are bound to, with uses in their order. */
+export function importDestination(args: ImportTerms): Destination {
+  const { key, version, class: keyClass, template } = args
   const uses = keyUses.filter((use) => template.uses.includes(use))
   const whole = { approvals: 0, canary: false, usesMax: 0, ...template, uses }
-  return Buffer.from(canonicalJson({ class: keyClass, key, template: whole, version }))
+  const terms = { class: keyClass, key, template: whole, version }
+  return { command: 'importKey', purpose: 'import key', terms }
 }
 
-/** @throws HsmError ARGUMENT_INVALID when the public key is not one of a module */
+/**
+ * @param challenge hex, of getChallenge for importKey
+ * @throws HsmError ARGUMENT_INVALID when the public key is not one of a module
+ */
 export function sealKeyToImport(
   publicKey: Uint8Array,
+  challenge: string,
   terms: ImportTerms,
   bytes: Uint8Array,
 ): Buffer {
-  return sealToTransportKey(publicKey, 'import key', bytes, importContext(terms))
+  return sealForCommand(publicKey, challenge, importDestination(terms), bytes)
 }

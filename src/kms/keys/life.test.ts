@@ -140,7 +140,7 @@ suite('keys', () => {
     const { parts } = await t.ask({ command: 'getTransportKey', arguments: {}, parts: {} })
     assert('publicKey' in parts && parts.publicKey)
     const transportKey = parts.publicKey
-    const seal = <T extends ReturnType<typeof keyInput>>(
+    const seal = async <T extends ReturnType<typeof keyInput>>(
       input: T,
       keyClass: 'secret' | 'public',
       bytes: Uint8Array,
@@ -148,15 +148,23 @@ suite('keys', () => {
       const id = newId('key')
       const template = templateFor(input, keyClass)
       const terms = { key: id, version: 1, class: keyClass, template }
-      return { ...input, id, class: keyClass, sealed: sealKeyToImport(transportKey, terms, bytes) }
+      const asked = {
+        command: 'getChallenge',
+        arguments: { command: 'importKey' },
+        parts: {},
+      } as const
+      const { result } = await t.ask(asked)
+      assert('challenge' in result)
+      const sealed = sealKeyToImport(transportKey, result.challenge, terms, bytes)
+      return { ...input, id, class: keyClass, sealed }
     }
-    const secret = seal(keyInput('imported'), 'secret', randomBytes(32))
+    const secret = await seal(keyInput('imported'), 'secret', randomBytes(32))
     const made = await importKey(t.kms, officer, namespace, secret)
     assert.equal(made.class, 'secret')
     const [version] = await listVersions(t.kms, operator, namespace, 'imported')
     assert.equal(version?.provenance, 'imported')
     const { spki } = await getPublicKey(t.kms, operator, namespace, (await create('pair', p256)).id)
-    const input = seal(keyInput('theirs', p256), 'public', spki)
+    const input = await seal(keyInput('theirs', p256), 'public', spki)
     const theirs = await importKey(t.kms, officer, namespace, input)
     assert.deepEqual([theirs.class, theirs.uses], ['public', ['verify']])
     await t.refuses('KEY_STATE_INVALID', () => rotateKey(t.kms, operator, namespace, 'theirs'))

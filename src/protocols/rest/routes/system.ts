@@ -7,7 +7,8 @@ import { noteBytesMax } from '../../../hsm/contract/signed-note.ts'
 import { assertPermission, everywhere } from '../../../kms/access/access.ts'
 import { whoAmI } from '../../../kms/access/roles.ts'
 import { claimOf } from '../../../kms/commands.ts'
-import { entropyStatus, moduleStatus, transportKey } from '../../../kms/module.ts'
+import { entropyStatus, moduleStatus, sealedCommands, transportKey } from '../../../kms/module.ts'
+import { challenge } from '../approvals.ts'
 import { RestError } from '../errors.ts'
 import { asText, type Route, route } from '../route.ts'
 import { bytes, identity, queryInteger, roleAssignment, time } from '../schemas.ts'
@@ -185,10 +186,19 @@ export const systemRoutes: readonly Route[] = [
     name: 'getTransportKey',
     method: 'GET',
     path: '/v1/transport-key',
-    summary: 'The public key to which a key to be imported is sealed, fresh at each start',
+    summary: 'The public key to seal to, fresh at each start, and a challenge to seal for',
     permission: ['transport-key:read'],
-    result: z.strictObject({ publicKey: bytes(recordEntryBytesMax) }),
-    handle: async ({ kms, caller }) => ({ publicKey: await transportKey(kms, caller) }),
+    query: z.strictObject({
+      command: z
+        .enum(sealedCommands)
+        .optional()
+        .describe('Asks for a challenge, for one secret that goes with this command'),
+    }),
+    result: z.strictObject({
+      publicKey: bytes(recordEntryBytesMax),
+      challenge: challenge.optional(),
+    }),
+    handle: ({ kms, caller, query }) => transportKey(kms, caller, query.command),
   }),
   route({
     name: 'getRecordHead',
