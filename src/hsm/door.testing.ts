@@ -93,7 +93,7 @@ export class Caller {
     return caller
   }
 
-  sealed(purpose: 'seal secret', secret: Uint8Array): Buffer {
+  sealed(purpose: 'seal secret' | 'custodian share', secret: Uint8Array): Buffer {
     return sealToTransportKey(this.module.transport.publicKey, purpose, secret)
   }
 

@@ -18,6 +18,7 @@ import { commands } from './commands.ts'
 import { isBoundByVersion } from './contract/approval.ts'
 import type { CommandName } from './contract/commands.ts'
 import { type RuleName, ruleNames } from './contract/domain-state.ts'
+import { encodeList } from './contract/share.ts'
 import { type Ask, Caller, newKeyId, template } from './door.testing.ts'
 import { sealedPin } from './logins.testing.ts'
 
@@ -44,10 +45,12 @@ suite('which rules stand in front of what', () => {
     tamper: 'tamper',
   }
 
-  test('the table', () => {
+  test('the table', async () => {
+    const { module } = await Caller.founded()
     for (const [name, row] of Object.entries(commands)) {
       if (name === 'changeDomain') continue
-      const ruled = (row.rules as (args: unknown) => readonly RuleName[])({})
+      const rules = row.rules as (args: unknown, of: typeof module) => readonly RuleName[]
+      const ruled = rules({}, module)
       assert.deepEqual(ruled, underRules[name as CommandName] ?? [], name)
     }
   })
@@ -92,6 +95,43 @@ suite('which rules stand in front of what', () => {
     await refusesAndRecords(caller, 'APPROVALS_MISSING', await approved(caller, ask, anna, ben))
     await caller.ok(await approved(caller, ask, anna, ben, carl))
   })
+})
+
+test('custodians are given, kept and left out under the rule founding too', async () => {
+  const one = { ...twoOfficers, approvals: 1 }
+  const { caller, anna, ben } = await peopled({ epoch: one, founding: twoOfficers })
+  const passphrases = encodeList(
+    ['ada', 'cleo'].map((name) => Buffer.from(`${name}, who keeps it`)),
+  )
+  const people = ['ada', 'cleo'].map((name) => ({ name, kind: 'passphrase' }))
+  const begin = async (isShared: boolean, ...signers: Signer[]) => {
+    const custodians = { threshold: 2, people }
+    const ask = {
+      command: 'beginEpoch',
+      arguments: { seal: 'key-file', ...(isShared ? { custodians } : {}) },
+      parts: {
+        secret: caller.sealed('seal secret', Buffer.alloc(32, 8)),
+        ...(isShared ? { passphrases: caller.sealed('custodian share', passphrases) } : {}),
+      },
+    }
+    return signedAsk(caller, ask, await termsFor(caller, 'changeDomain'), signers)
+  }
+  const names = () => caller.module.open.ledger.domainState.custodians?.names
+  const take = async (isShared: boolean, ...signers: Signer[]) => {
+    await caller.ok(await begin(isShared, ...signers))
+    await caller.ok({ command: 'commitEpoch' })
+    await caller.ok(await approved(caller, { command: 'retireKek' }, anna))
+  }
+  await take(false, anna)
+  await refusesAndRecords(caller, 'APPROVALS_MISSING', await begin(true, anna))
+  await take(true, anna, ben)
+  assert.deepEqual(names(), ['ada', 'cleo'])
+  for (const isShared of [false, true]) {
+    await refusesAndRecords(caller, 'APPROVALS_MISSING', await begin(isShared, anna))
+  }
+  await take(false, anna, ben)
+  assert.equal(names(), undefined)
+  await take(false, anna)
 })
 
 suite('keys that want their uses approved', () => {

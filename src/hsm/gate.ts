@@ -37,7 +37,7 @@ export function runThroughGate(module: Module, passing: Passing): Maybe<Done> {
   }
   const { rules } = opened.ledger.domainState
   const checked = approvalsPart in parts ? check(module, passing) : undefined
-  const names = row.isDone?.(module, parsed) ? [] : row.rules(parsed)
+  const names = row.isDone?.(module, parsed) ? [] : row.rules(parsed, module)
   for (const name of names) {
     const rule = rules[name]
     if (rule) assertRule(name, rule, checked)

@@ -3,9 +3,11 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { after, before, suite, test } from 'node:test'
+import { encodeCustodianPublicKey } from '../../src/hsm/contract/custodian-key.ts'
+import { XWingPrivateKey } from '../../src/hsm/contract/x-wing.ts'
 import { TestServer } from '../server.ts'
 import { Desk } from './keyhold.ts'
 
@@ -264,6 +266,28 @@ suite('commands', { timeout: 240_000 }, () => {
     await server.restart()
     await desk.ok(['sign', 'letter', '--key', 'k1', '--force'])
     assert(!existsSync(path.join(server.folder, 'development.key')))
+  })
+
+  test("custodians' shares of a new epoch end by a word of their own alone", async () => {
+    const { module } = await desk.json(['status'])
+    const { domainId } = module as { domainId: string }
+    const shred = ['domain', 'shred', '--confirm', domainId]
+    const people = ['ada', 'cleo'].map((name, index) => {
+      const { publicKey } = new XWingPrivateKey(Buffer.alloc(32, index + 1))
+      return { name, kind: 'key', publicKey: encodeCustodianPublicKey(publicKey) }
+    })
+    writeFileSync(desk.file('custodians.json'), JSON.stringify({ threshold: 2, people }))
+    mkdirSync(desk.file('shares'))
+    await desk.ok([...shred, '--custodians', 'custodians.json', '--shares', 'shares'])
+    assert.deepEqual(readdirSync(desk.file('shares')), ['share-1', 'share-2'])
+    const ask = ['approval', 'request', 'shred', '--requester', 'anna', '--output', 'shred.json']
+    for (const args of [shred, ask]) await desk.refused(args, 2, 'USAGE')
+    const { epoch } = (await desk.json(['status'])).module as { epoch: number }
+    const { stderr } = await desk.ok([...shred, '--no-custodians'])
+    assert.match(stderr, /^Nobody gets shares of the new root: its seal alone opens it\.$/m)
+    const { state } = await desk.json(['domain', 'show'])
+    assert.partialDeepStrictEqual(state, { epoch: epoch + 1, custodians: null })
+    await desk.ok(shred)
   })
 
   test('the record is searched; there are no sinks unless the server is told of some', async () => {

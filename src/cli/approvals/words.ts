@@ -16,7 +16,10 @@ const headlines: Readonly<Record<string, (args: Arguments) => string>> = {
   removeSeal: (args) => `Take a way to unlock the domain away: the ${String(args.seal)}.`,
   confirmCounter: () =>
     'Have a counter of a TPM say whether the state of the domain is the newest.',
-  beginEpoch: () => 'Shred the epoch: a new root key, and no copy or backup of before opens by it.',
+  beginEpoch: ({ custodians }) => {
+    const keepers = custodians ? 'New shares for custodians' : 'No shares: its seal alone opens it'
+    return `Shred the epoch: a new root key, and no copy or backup of before opens by it. ${keepers}.`
+  },
   changeDomain: ({ change }) => changeText((change ?? {}) as Readonly<Record<string, unknown>>),
   acknowledgeTamper: () => 'Let a module work again that tampering has stopped.',
   zeroise: (args) => `Zeroise the module: overwrite all of its secrets. Reason: ${args.reason}.`,

@@ -12,7 +12,13 @@ import { integer } from '../options.ts'
 import { passphraseFileOption } from '../passphrase.ts'
 import { action, type Session } from '../session.ts'
 import { type PinOptions, pinFileOption, readChange, sealedPin } from './domain.ts'
-import { custodiansOption, type NewEpochOptions, newEpoch } from './epochs.ts'
+import {
+  assertCustodiansNamed,
+  custodiansOption,
+  type NewEpochOptions,
+  newEpoch,
+  noCustodiansOption,
+} from './epochs.ts'
 import { counterWord, type SealOptions, sealedSecret, sealOptions } from './seals.ts'
 
 interface RequestOptions {
@@ -146,12 +152,14 @@ function addSealedRequests(request: Command): void {
   }).option(...pinFileOption)
   add<NewEpochOptions>(request, 'shred', 'to shred the epoch', async (asked) => {
     const { client, who, options } = asked
+    await assertCustodiansNamed(client, options)
     const { sealed, ...rest } = await newEpoch(client, options)
     const body = { ...who, ...rest, ...(sealed ? { sealed } : {}) }
     const { statements } = await client.call('shredStatement', { body })
     return { statements, ...(sealed ? { parts: { secret: sealed } } : {}) }
   })
     .option(...custodiansOption)
+    .option(...noCustodiansOption)
     .option(...passphraseFileOption)
 }
 

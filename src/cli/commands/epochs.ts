@@ -8,6 +8,7 @@ import type { Client, RequestOf } from '../../client/client.ts'
 import { clientError } from '../../client/errors.ts'
 import { OutputFile } from '../../client/files/output.ts'
 import type { Rotation } from '../../client/types.ts'
+import type { DomainState } from '../../hsm/contract/domain-state.ts'
 import { decodeList } from '../../hsm/contract/share.ts'
 import { readSigned } from '../approvals/request-file.ts'
 import { askForDomain } from '../ask-for-domain.ts'
@@ -25,6 +26,10 @@ const worthShowing = 1_000
 export const custodiansOption = [
   '--custodians <file>',
   'who gets shares of the new root: JSON, with their public keys',
+] as const
+export const noCustodiansOption = [
+  '--no-custodians',
+  'end the shares of a domain that has custodians, and make no new ones',
 ] as const
 
 export function addEpochCommands(domain: Command): void {
@@ -66,6 +71,7 @@ Example:
     .summary('a new epoch: new root key, seal and KEK; copies and backups of before open no more')
     .option('--confirm <domain>', 'the id of the domain, instead of being asked for it')
     .option(...custodiansOption)
+    .option(...noCustodiansOption)
     .option('--shares <folder>', 'where the new shares go')
     .option(...passphraseFileOption)
     .option(...approvalsOption)
@@ -75,7 +81,8 @@ Example:
       `
 Every key is re-wrapped while it is in use. Afterwards nothing that was backed up before opens without the
 seals and shares of then: the certificate names those that are not proved destroyed. Seal the domain with a
-passphrase that was never used for it, and give it to the server too, for its next start.
+passphrase that was never used for it, and give it to the server too, for its next start. Shares of then do
+not open the new epoch: custodians get new ones by --custodians, or --no-custodians says that there are none.
 
 Example:
   keyhold domain shred --passphrase-file new-passphrase`,
@@ -96,7 +103,8 @@ Example:
 type Custodians = RequestOf<'shredEpoch'>['body']['custodians']
 
 export interface NewEpochOptions extends PassphraseOptions {
-  readonly custodians?: string
+  /** False: none any more. */
+  readonly custodians?: string | false
 }
 
 interface ShredOptions extends NewEpochOptions, ApprovalsOptions {
@@ -113,14 +121,16 @@ async function shred(
   const { domainId, epoch } = (await client.call('getStatus', {})).module
   const { approvals, custodians, shares: folder } = options
   const signed = approvals && (await signedEpoch(approvals))
-  const isShared = (signed ? signed.custodians : custodians) !== undefined
+  const isShared = Boolean(signed ? signed.custodians : custodians)
   if (isShared !== (folder !== undefined)) {
     throw new UsageError(
       'custodians, of --custodians or of the request, and --shares come together',
     )
   }
+  if (!signed) await assertCustodiansNamed(client, options)
   session.output.note(`This shreds epoch ${epoch} of the domain ${domainId}.`)
   session.output.note('No backup of before opens any more without the seals and shares of then.')
+  if (!isShared) session.output.note('Nobody gets shares of the new root: its seal alone opens it.')
   const question = 'Type the id of the domain to shred the epoch'
   const { signal } = session
   const confirm = options.confirm ?? (await askForDomain({ signal, domainId, question }))
@@ -136,9 +146,24 @@ async function shred(
 export async function newEpoch(client: Client, options: NewEpochOptions) {
   const { development } = await client.call('getStatus', {})
   const { custodians: file } = options
-  const custodians = file === undefined ? undefined : await readCustodians(file)
+  const custodians = file ? await readCustodians(file) : undefined
   const sealed = development ? undefined : await sealedPassphrase(client, options)
   return { ...(sealed ? { sealed } : {}), ...(custodians ? { custodians } : {}) }
+}
+
+/** Shares do not end by a word that is left out. @throws UsageError */
+export async function assertCustodiansNamed(
+  client: Client,
+  { custodians }: NewEpochOptions,
+): Promise<void> {
+  if (custodians !== undefined) return
+  const { statement } = await client.call('getDomainState', {})
+  const state = JSON.parse(statement) as DomainState
+  if (!state.custodians) return
+  const { threshold, names } = state.custodians
+  throw new UsageError(
+    `the domain has custodians, ${threshold} of ${names.join(', ')}: give --custodians <file> for their new shares, or --no-custodians to end them`,
+  )
 }
 
 /** As it was signed. */

@@ -8,6 +8,7 @@
 
 import type { Commands } from '../contract/commands.ts'
 import { type SealKind, sealKinds } from '../contract/domain-commands.ts'
+import type { RuleName } from '../contract/domain-state.ts'
 import { HsmError } from '../contract/errors.ts'
 import { encodeList } from '../contract/share.ts'
 import type { TransportPurpose } from '../contract/transport.ts'
@@ -88,8 +89,10 @@ interface BeginArguments {
 export const beginEpoch = command({
   name: 'beginEpoch',
   states: operational,
-  // Custodians of the new root take the place of those that the founding named.
-  rules: ({ custodians }) => (custodians ? ['epoch', 'founding'] : ['epoch']),
+  // Who holds the new root is decided as at the founding: custodians may be the same by name and have other
+  // keys, and without any nobody's shares open the domain.
+  rules: ({ custodians }, { open: { ledger } }): readonly RuleName[] =>
+    custodians || ledger.domainState.custodians ? ['epoch', 'founding'] : ['epoch'],
   changesState: true,
   alone: true,
   record: 'nothing',

@@ -70,8 +70,8 @@ export interface Row<N extends CommandName, A = Commands[N]['arguments']> extend
   readonly parts: PartRules<Commands[N]['parts']>
   /** Strict. @throws HsmError ARGUMENT_INVALID, ALGORITHM_NOT_SUPPORTED and what templates refuse */
   parse(untrusted: unknown): A
-  /** The rules of the domain that it falls under, as far as the domain has them. */
-  rules(args: A): readonly RuleName[]
+  /** The rules of the domain that it falls under, as far as the domain has them; asked once there is one. */
+  rules(args: A, module: Module): readonly RuleName[]
   /** True: asked again, it has nothing left to do, and so there is nothing to approve. */
   isDone?(module: Module, args: A): boolean
   run(
@@ -86,7 +86,7 @@ export interface AnyRow extends Rule {
   readonly name: string
   readonly parts: Readonly<Record<string, PartRule>>
   parse(untrusted: unknown): unknown
-  rules(args: unknown): readonly RuleName[]
+  rules(args: unknown, module: Module): readonly RuleName[]
   isDone?(module: Module, args: unknown): boolean
   run(module: Module, args: unknown, parts: unknown): Maybe<Done>
 }
