@@ -118,9 +118,7 @@ export class Witness implements Disposable {
   async #bring(note: Note): Promise<void> {
     const head = parseCheckpointText(note.text)
     if (this.#last) {
-      this.#isOfLog = false
       await this.#assertOfLog(this.#last)
-      this.#isOfLog = true
       if (head.size <= this.#last.size) return
     }
     const known = this.#last?.size ?? 0
@@ -134,9 +132,11 @@ export class Witness implements Disposable {
 
   /** That the log goes on from what was cosigned, whatever the witness says of it today. */
   async #assertOfLog({ size, root }: Tree): Promise<void> {
-    if (size > this.#log.size) throw back(size, this.#log.size)
-    const own = size === 0 ? root : await rangeHash(0, size, this.#log.subtree)
-    if (Buffer.compare(own, root) !== 0) throw forked(size)
+    const isThere = size <= this.#log.size
+    const own = isThere && size > 0 ? await rangeHash(0, size, this.#log.subtree) : root
+    this.#isOfLog = isThere && Buffer.compare(own, root) === 0
+    if (!isThere) throw back(size, this.#log.size)
+    if (!this.#isOfLog) throw forked(size)
   }
 
   #clockError(): WitnessStatus['error'] {
