@@ -1,6 +1,6 @@
 /**
  * The record as a transparency log against golang.org/x/mod/sumdb (packages note and tlog, which check Go's own checksum
- * database): they accept our heads, tiles, proofs and receipts, and refuse each of them with one bit changed.
+ * database): they accept our heads, tiles, proofs, receipts and cosignatures, and refuse each with one bit changed.
  */
 
 import assert from 'node:assert/strict'
@@ -9,6 +9,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, suite, test } from 'node:test'
+import { parseNote } from '../../src/hsm/contract/signed-note.ts'
+import { WitnessKey } from '../../src/witness/key.ts'
 import { flipBit } from '../hsm/flip-bit.ts'
 import { TestServer } from '../server.ts'
 
@@ -18,6 +20,8 @@ const program = path.join(folder, 'main')
 const mirror = path.join(folder, 'mirror')
 let trusted: readonly [string, string]
 let size: number
+/** Name and Ed25519 key. */
+let witness: readonly [string, string]
 
 before(
   async () => {
@@ -54,6 +58,7 @@ before(
       }
     }
     await keep('receipt', `${log}/receipts/300`)
+    await cosign()
   },
   { timeout: 300_000 },
 )
@@ -70,8 +75,18 @@ function build(): void {
   assert.equal(built.status, 0, built.stderr)
 }
 
+/** The checkpoint, as a witness of ours cosigns it. */
+async function cosign(): Promise<void> {
+  const key = await WitnessKey.make(folder, 'witness.example/w1')
+  const checkpoint = readFileSync(path.join(mirror, 'checkpoint'), 'utf8')
+  const lines = key.cosign(parseNote(checkpoint).text, Math.floor(Date.now() / 1_000))
+  writeFileSync(path.join(mirror, 'cosigned'), checkpoint + lines)
+  const [ed25519] = key.keys
+  witness = [key.name, Buffer.from(ed25519?.publicKey ?? []).toString('hex')]
+}
+
 function check(key = trusted[1]): { readonly status: number | null; readonly stdout: string } {
-  return spawnSync(program, [mirror, trusted[0], key], { encoding: 'utf8' })
+  return spawnSync(program, [mirror, trusted[0], key, ...witness], { encoding: 'utf8' })
 }
 
 suite('golang.org/x/mod/sumdb', { timeout: 120_000 }, () => {
@@ -89,6 +104,7 @@ suite('golang.org/x/mod/sumdb', { timeout: 120_000 }, () => {
     const changed: [string, number][] = [
       ['checkpoint', 100 * 8],
       ['older', 100 * 8],
+      ['cosigned', 100 * 8],
       ['tile/0/000', 77],
       ['tile/0/001', 8_000 * 8],
       ['tile/1/000.p/2', 3],

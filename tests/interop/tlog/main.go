@@ -1,11 +1,13 @@
 // Checks a mirror of a tiled log, a receipt and an older head with golang.org/x/mod/sumdb/note and tlog alone.
 //
-//	main FOLDER NAME ED25519-KEY-IN-HEX
+//	main FOLDER NAME ED25519-KEY-IN-HEX WITNESS-NAME WITNESS-ED25519-KEY-IN-HEX
 //
-// The folder has: checkpoint, older (an older checkpoint), receipt (c2sp.org/tlog-proof), tile/… by their paths.
+// The folder has: checkpoint, older (an older checkpoint), cosigned (a checkpoint that the witness cosigned), receipt (c2sp.org/tlog-proof), tile/… by their paths.
 package main
 
 import (
+	"crypto/ed25519"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
@@ -56,6 +58,27 @@ func open(text []byte, verifier note.Verifier) tlog.Tree {
 	return tlog.Tree{N: must(strconv.ParseInt(lines[1], 10, 64)), Hash: must(tlog.ParseHash(lines[2]))}
 }
 
+// A cosignature (c2sp.org/tlog-cosignature) is a signature of another type, for which the package takes a verifier.
+type witness struct {
+	name string
+	key  ed25519.PublicKey
+}
+
+func (w witness) Name() string { return w.name }
+
+func (w witness) KeyHash() uint32 {
+	hash := sha256.Sum256(append([]byte(w.name+"\n\x04"), w.key...))
+	return binary.BigEndian.Uint32(hash[:])
+}
+
+func (w witness) Verify(text, signature []byte) bool {
+	if len(signature) != 8+ed25519.SignatureSize {
+		return false
+	}
+	message := fmt.Sprintf("cosignature/v1\ntime %d\n%s", binary.BigEndian.Uint64(signature), text)
+	return ed25519.Verify(w.key, []byte(message), signature[8:])
+}
+
 func entries(folder string, size int64) [][]byte {
 	var all [][]byte
 	for first := int64(0); first < size; first += 256 {
@@ -82,6 +105,7 @@ func main() {
 
 	tree := open(read("checkpoint"), verifier)
 	older := open(read("older"), verifier)
+	open(read("cosigned"), witness{os.Args[4], must(hex.DecodeString(os.Args[5]))})
 	hashes := tlog.TileHashReader(tree, mirror(folder))
 	for index, entry := range entries(folder, tree.N) {
 		proof := must(tlog.ProveRecord(tree.N, int64(index), hashes))
