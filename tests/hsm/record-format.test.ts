@@ -175,7 +175,7 @@ function domainWith(recordKey: Uint8Array): Domain {
   const domainId = hex(vector.domainId)
   using epochKeys = EpochKeys.found(domainId)
   const root = epochKeys.root.expose((bytes) => Secret.copyOf(bytes))
-  const others = [3, 4, 5].map((value) => Buffer.alloc(32, value))
+  const others = [3, 4, 5, 6].map((value) => Buffer.alloc(32, value))
   const encoded = Buffer.concat([Buffer.from([1]), epochKeys.encode(), recordKey, ...others])
   return Domain.decode(root, { domainId, moduleId: hex(vector.moduleId) }, encoded)
 }
