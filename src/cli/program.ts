@@ -63,6 +63,10 @@ export const groups: readonly Group[] = [
     add: async (program) => (await import('./commands/unlock.ts')).addUnlockCommand(program),
   },
   {
+    names: ['self-test'],
+    add: async (program) => (await import('./commands/self-test.ts')).addSelfTestCommand(program),
+  },
+  {
     names: ['lock'],
     add: async (program) => (await import('./commands/lock.ts')).addLockCommand(program),
   },

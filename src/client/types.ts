@@ -1573,6 +1573,16 @@ export interface Api {
       readonly next?: number | undefined
     }
   }
+  selfTest: {
+    readonly request: { readonly body: { readonly tests?: readonly string[] | undefined } }
+    readonly answer: {
+      readonly tests: readonly { readonly name: string; readonly result: 'met' }[]
+      readonly sources: readonly {
+        readonly name: string
+        readonly state: 'untested' | 'healthy' | 'failed'
+      }[]
+    }
+  }
   setAlias: {
     readonly request: {
       readonly path: { readonly namespace: string; readonly alias: string }

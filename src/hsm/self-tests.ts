@@ -79,7 +79,7 @@ export class SelfTests implements Disposable {
   readonly #met = new Set<SelfTest>()
   readonly #testedRows = new Set<AlgorithmName>()
   readonly #underTest = new Map<AlgorithmName, Promise<void>>()
-  #all: Promise<number> | undefined
+  #all: Promise<readonly string[]> | undefined
   #passed = 0
   #failed = 0
   #lastRun = 0
@@ -105,16 +105,16 @@ export class SelfTests implements Disposable {
   }
 
   /** What must be met before the module answers anything. @throws HsmError MODULE_FAILED */
-  runAtStart(): Promise<number> {
+  runAtStart(): Promise<readonly string[]> {
     return this.#run(this.#tests.filter(({ atStart }) => atStart))
   }
 
   /**
    * All tests, or those of these algorithms and names. Who asks for all while they run gets their outcome.
-   * @returns how many, all of which were met
+   * @returns their names; all of them were met
    * @throws HsmError MODULE_FAILED; ARGUMENT_INVALID when there is no such test
    */
-  run(names?: readonly string[]): Promise<number> {
+  run(names?: readonly string[]): Promise<readonly string[]> {
     if (names !== undefined) return this.#run(this.#named(names))
     this.#all ??= this.#run(this.#tests).finally(() => {
       this.#all = undefined
@@ -153,7 +153,7 @@ export class SelfTests implements Disposable {
     this.#testedRows.add(algorithm)
   }
 
-  async #run(tests: readonly SelfTest[]): Promise<number> {
+  async #run(tests: readonly SelfTest[]): Promise<readonly string[]> {
     for (const test of tests) {
       this.#lastRun = this.#now()
       try {
@@ -165,7 +165,7 @@ export class SelfTests implements Disposable {
       this.#passed += 1
       this.#met.add(test)
     }
-    return tests.length
+    return tests.map(({ name }) => name)
   }
 
   #fail(reason: string): HsmError {

@@ -2,7 +2,7 @@
 
 import type { ModuleStatus } from '../hsm/contract/commands.ts'
 import type { EntropyStatus } from '../hsm/contract/entropy.ts'
-import { assertPermissionSomewhere } from './access/access.ts'
+import { assertPermission, assertPermissionSomewhere, everywhere } from './access/access.ts'
 import { answerOf, callModule, runCommand } from './commands.ts'
 import { KmsError } from './errors.ts'
 import type { Caller, Kms } from './kms.ts'
@@ -33,6 +33,32 @@ export async function entropyStatus(kms: Kms, caller: Caller): Promise<EntropySt
   await assertPermissionSomewhere(kms, caller, 'status:read')
   const call = { command: 'getEntropyStatus', arguments: {}, parts: {} } as const
   return (await runCommand<'getEntropyStatus'>(kms, caller, call)).result
+}
+
+/** What was tested now, all of which was met, and how the noise sources passed their start-up tests. */
+export interface SelfTested {
+  readonly tests: readonly string[]
+  readonly sources: readonly Pick<EntropyStatus['sources'][number], 'name' | 'state'>[]
+}
+
+/**
+ * Everything, or the tests of these algorithms and names; the noise sources are tested with everything.
+ * One that is not met is the end of all other commands: the error says which.
+ * @throws KmsError ACCESS_DENIED, ARGUMENT_INVALID, MODULE_FAILED, MODULE_UNAVAILABLE
+ */
+export async function selfTest(
+  kms: Kms,
+  caller: Caller,
+  tests: readonly string[] | undefined,
+): Promise<SelfTested> {
+  await assertPermission(kms, caller, everywhere, 'domain:self-test')
+  const args = tests === undefined ? {} : { tests }
+  const call = { command: 'selfTest', arguments: args, parts: {} } as const
+  const { names } = (await runCommand<'selfTest'>(kms, caller, call)).result
+  if (tests !== undefined) return { tests: names, sources: [] }
+  const asked = { command: 'getEntropyStatus', arguments: {}, parts: {} } as const
+  const { sources } = (await runCommand<'getEntropyStatus'>(kms, caller, asked)).result
+  return { tests: names, sources: sources.map(({ name, state }) => ({ name, state })) }
 }
 
 /** Commands that bring a secret from outside, sealed for a challenge (src/hsm/contract/sealed-part.ts). */

@@ -8,6 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Host } from '../../src/host/host.ts'
+import type { HostOptions } from '../../src/host/options.ts'
 import type { Call, Claim, Outcome } from '../../src/hsm/contract/commands.ts'
 import { bootstrap } from '../../src/kms/access/bootstrap.ts'
 import { createIdentity } from '../../src/kms/access/identities.ts'
@@ -42,10 +43,10 @@ export class TestKms implements AsyncDisposable {
     this.folder = folder
   }
 
-  static async open(): Promise<TestKms> {
+  static async open(options: Partial<HostOptions> = {}): Promise<TestKms> {
     const parent = mkdtempSync(path.join(tmpdir(), 'keyhold-kms-'))
     const opened = new TestKms(path.join(parent, 'data'))
-    opened.#host = await openAt(opened.folder)
+    opened.#host = await openAt(opened.folder, options)
     await opened.reopen()
     await opened.#addPeople()
     return opened

@@ -209,6 +209,7 @@ const wishes: Readonly<Record<string, Wisher>> = {
       ...{ attestation: base64('attestation'), signature: base64('signature') },
     },
   }),
+  selfTest: async () => ({ body: { tests: ['HMAC-SHA-256'] } }),
   lock: async () => ({ body: { confirm: 'not the domain' } }),
   getShredCertificate: whenRotated(async () => ({ parameters: { epoch: '1' } })),
   createNamespace: async () => ({ body: { name: unique('place') } }),

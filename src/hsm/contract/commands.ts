@@ -160,7 +160,8 @@ export interface Commands extends DomainCommands, EntropyCommands, EpochCommands
   selfTest: {
     arguments: { readonly tests?: readonly string[] }
     parts: None
-    result: { tests: number }
+    /** All of them were met: one that was not is MODULE_FAILED. */
+    result: { tests: number; names: readonly string[] }
     answer: None
   }
   /** The transport key is fresh at each start. Sealed secrets are for this start of this module. */

@@ -7,7 +7,13 @@ import { noteBytesMax } from '../../../hsm/contract/signed-note.ts'
 import { assertPermission, everywhere } from '../../../kms/access/access.ts'
 import { whoAmI } from '../../../kms/access/roles.ts'
 import { claimOf } from '../../../kms/commands.ts'
-import { entropyStatus, moduleStatus, sealedCommands, transportKey } from '../../../kms/module.ts'
+import {
+  entropyStatus,
+  moduleStatus,
+  sealedCommands,
+  selfTest,
+  transportKey,
+} from '../../../kms/module.ts'
 import { challenge } from '../approvals.ts'
 import { RestError } from '../errors.ts'
 import { asText, type Route, route } from '../route.ts'
@@ -168,6 +174,31 @@ export const systemRoutes: readonly Route[] = [
     handle: async ({ kms, caller }) => {
       const { generator, sources } = await entropyStatus(kms, caller)
       return { generator, sources: [...sources] }
+    },
+  }),
+  route({
+    name: 'selfTest',
+    method: 'POST',
+    path: '/v1/domain/self-test',
+    summary:
+      'Test the known answers again, of everything or of what is named; one not met ends all use',
+    permission: ['domain:self-test'],
+    timeoutMs: 120_000,
+    body: z.strictObject({
+      tests: z.array(z.string().min(1).max(128)).min(1).max(256).optional(),
+    }),
+    result: z.strictObject({
+      tests: z.array(z.strictObject({ name: z.string(), result: z.literal('met') })),
+      sources: z.array(
+        z.strictObject({ name: z.string(), state: z.enum(['untested', 'healthy', 'failed']) }),
+      ),
+    }),
+    handle: async ({ kms, caller, body }) => {
+      const { tests, sources } = await selfTest(kms, caller, body.tests)
+      return {
+        tests: tests.map((name) => ({ name, result: 'met' as const })),
+        sources: [...sources],
+      }
     },
   }),
   route({
