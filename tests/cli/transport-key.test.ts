@@ -4,7 +4,15 @@
  */
 
 import assert from 'node:assert/strict'
-import { suite, test } from 'node:test'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { after, before, suite, test } from 'node:test'
+import { Command } from 'commander'
+import { sealedPin } from '../../src/cli/commands/domain.ts'
+import { newEpoch } from '../../src/cli/commands/epochs.ts'
+import { sealedSecret } from '../../src/cli/commands/seals.ts'
+import { groups } from '../../src/cli/program.ts'
 import { sealingKeyFor } from '../../src/cli/transport-key.ts'
 import type { Client } from '../../src/client/client.ts'
 import { openDomainStatement } from '../../src/hsm/contract/attestation.ts'
@@ -21,8 +29,9 @@ const challenge = 'ab'.repeat(32)
 /** A server that hands on what these modules say. */
 function server({ transportKey, attestation, nonce }: Answers): Client {
   const call = async (name: string, request: { query?: { nonce?: string; command?: string } }) => {
+    if (name === 'getStatus') return { development: false }
+    if (name === 'getChallenge') return { challenge }
     if (name === 'getTransportKey') {
-      assert.equal(request.query?.command, 'importKey')
       return { publicKey: transportKey.module.transport.publicKey, challenge }
     }
     assert.equal(name, 'attestModule')
@@ -61,4 +70,46 @@ suite('the transport key', () => {
     const { publicKey } = other.module.transport
     assert.deepEqual(await sealingKeyFor(server(answers), 'importKey'), { publicKey, challenge })
   })
+})
+
+suite('what people type is sealed with --domain to nobody but its member', () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'keyhold-transport-'))
+  const at = (name: string) => path.join(folder, name)
+  after(() => rmSync(folder, { recursive: true, force: true }))
+  let member: Caller
+  let other: Caller
+
+  before(async () => {
+    ;[member, other] = [await Caller.founded(), await Caller.founded()]
+    const { parts } = await member.ok({ command: 'getDomainStatement' })
+    writeFileSync(at('domain.json'), parts.statement ?? '')
+    writeFileSync(at('secret'), 'a secret of many words\n', { mode: 0o600 })
+  })
+
+  const [domain, passphraseFile, pinFile] = [at('domain.json'), at('secret'), at('secret')]
+  const ways: readonly [string, (client: Client) => Promise<unknown>][] = [
+    ['domain pin', (client) => sealedPin(client, 'setPin', { pinFile, domain })],
+    ['domain login', (client) => sealedPin(client, 'login', { pinFile, domain })],
+    ['domain add-seal', (client) => sealedSecret(client, { passphraseFile, domain })],
+    ['domain shred', (client) => newEpoch(client, { passphraseFile, domain })],
+    ['approval request pin', (client) => sealedPin(client, 'setPin', { pinFile, domain })],
+    ['approval request add-seal', (client) => sealedSecret(client, { passphraseFile, domain })],
+    ['approval request shred', (client) => newEpoch(client, { passphraseFile, domain })],
+  ]
+  for (const [words, seal] of ways) {
+    test(words, async () => {
+      const program = new Command('keyhold')
+      for (const { add } of groups) await add(program)
+      const command = words
+        .split(' ')
+        .reduce<Command | undefined>(
+          (above, word) => above?.commands.find((one) => one.name() === word),
+          program,
+        )
+      assert(command?.options.some(({ long }) => long === '--domain'))
+      await seal(server({ transportKey: member, attestation: member }))
+      const lying = server({ transportKey: other, attestation: member })
+      await assert.rejects(seal(lying), { code: 'TRANSPORT_KEY_INVALID' })
+    })
+  }
 })

@@ -11,6 +11,7 @@ import { statementInWords } from '../approvals/words.ts'
 import { integer } from '../options.ts'
 import { passphraseFileOption } from '../passphrase.ts'
 import { action, type Session } from '../session.ts'
+import { domainFileOption } from '../transport-key.ts'
 import { type PinOptions, pinFileOption, readChange, sealedPin } from './domain.ts'
 import {
   assertCustodiansNamed,
@@ -140,6 +141,7 @@ function addSealedRequests(request: Command): void {
     .option(...sealOptions.passphraseFile)
     .option(...sealOptions.tpm)
     .option(...sealOptions.pcrs)
+    .option(...domainFileOption)
   add(request, 'pin-counter', "to confirm freshness by the server's TPM", async (asked) => {
     const { challenge, pin, ...parts } = await counterWord(asked.client)
     return statementsOf(asked, 'confirmCounter', { challenge, pin }, parts)
@@ -149,7 +151,9 @@ function addSealedRequests(request: Command): void {
     const [person = ''] = args
     const { challenge, pin } = await sealedPin(client, 'setPin', options)
     return statementsOf(asked, 'setPin', { person, challenge }, { pin })
-  }).option(...pinFileOption)
+  })
+    .option(...pinFileOption)
+    .option(...domainFileOption)
   add<NewEpochOptions>(request, 'shred', 'to shred the epoch', async (asked) => {
     const { client, who, options } = asked
     await assertCustodiansNamed(client, options)
@@ -161,6 +165,7 @@ function addSealedRequests(request: Command): void {
     .option(...custodiansOption)
     .option(...noCustodiansOption)
     .option(...passphraseFileOption)
+    .option(...domainFileOption)
 }
 
 async function statementsOf(

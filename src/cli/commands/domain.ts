@@ -15,6 +15,13 @@ import { readPassphrase } from '../passphrase.ts'
 import { readPersonKey } from '../person-key.ts'
 import { action, type Session } from '../session.ts'
 import { readSmallFile } from '../small-file.ts'
+import {
+  type DomainFileOptions,
+  domainFileHelp,
+  domainFileOption,
+  domainOf,
+  transportKeyFor,
+} from '../transport-key.ts'
 
 export const approvalsOption = [
   '--approvals <file...>',
@@ -30,7 +37,7 @@ export interface ApprovalsOptions {
   readonly approvals?: readonly string[]
 }
 
-export interface PinOptions {
+export interface PinOptions extends DomainFileOptions {
   readonly pinFile?: string
   readonly key?: string
   readonly passphraseFile?: string
@@ -160,6 +167,8 @@ function addPinCommands(domain: Command): void {
       .command(`${command} <name>`)
       .summary(summary)
       .option(...pinFileOption)
+      .option(...domainFileOption)
+      .addHelpText('after', domainFileHelp)
       .option('--key <file>', 'your private key, to sign this yourself')
       .option('--passphrase-file <path>', 'of the key; typed on the terminal when left out')
   add('pin', 'set your PIN or passphrase, sealed to the module')
@@ -188,12 +197,13 @@ function addPinCommands(domain: Command): void {
 export async function sealedPin(
   client: Client,
   command: 'setPin' | 'login',
-  { pinFile }: PinOptions,
+  { pinFile, ...options }: PinOptions,
 ): Promise<{ readonly challenge: string; readonly pin: Uint8Array }> {
   const what = { what: 'PIN', isNew: command === 'setPin', bytesMin: pinBytesMin }
+  const domain = await domainOf(options)
   const typed = await readPassphrase(pinFile === undefined ? {} : { passphraseFile: pinFile }, what)
   try {
-    const { publicKey } = await client.call('getTransportKey', {})
+    const publicKey = await transportKeyFor(client, domain)
     const { challenge } = await client.call('getChallenge', { body: { command } })
     const context = Buffer.from(challenge, 'hex')
     return { challenge, pin: sealToTransportKey(publicKey, 'login', typed, context) }

@@ -16,6 +16,7 @@ import { fields, time, UsageError } from '../output.ts'
 import { type PassphraseOptions, passphraseFileOption } from '../passphrase.ts'
 import { progressBar } from '../progress.ts'
 import { action, type Session } from '../session.ts'
+import { type DomainFileOptions, domainFileHelp, domainFileOption } from '../transport-key.ts'
 import { type ApprovalsOptions, approvalsOption, oneSet } from './domain.ts'
 import { sealedPassphrase } from './seals.ts'
 
@@ -74,11 +75,12 @@ Example:
     .option(...noCustodiansOption)
     .option('--shares <folder>', 'where the new shares go')
     .option(...passphraseFileOption)
+    .option(...domainFileOption)
     .option(...approvalsOption)
     .option('--no-wait', 'begin it, and do not wait for its end')
     .addHelpText(
       'after',
-      `
+      `${domainFileHelp}
 Every key is re-wrapped while it is in use. Afterwards nothing that was backed up before opens without the
 seals and shares of then: the certificate names those that are not proved destroyed. Seal the domain with a
 passphrase that was never used for it, and give it to the server too, for its next start. Shares of then do
@@ -102,7 +104,7 @@ Example:
 
 type Custodians = RequestOf<'shredEpoch'>['body']['custodians']
 
-export interface NewEpochOptions extends PassphraseOptions {
+export interface NewEpochOptions extends PassphraseOptions, DomainFileOptions {
   /** False: none any more. */
   readonly custodians?: string | false
 }

@@ -12,8 +12,13 @@ import { integer, list, moment, oneOf, pair } from '../options.ts'
 import { fields, table, time } from '../output.ts'
 import { sealedKeyFrom } from '../sealed-key.ts'
 import { action, type Session } from '../session.ts'
-import { sealingKeyFor } from '../transport-key.ts'
-import { readDomainStatement } from './attest.ts'
+import {
+  type DomainFileOptions,
+  domainFileHelp,
+  domainFileOption,
+  domainOf,
+  sealingKeyFor,
+} from '../transport-key.ts'
 
 interface MakingOptions {
   readonly owner: string
@@ -34,10 +39,9 @@ interface MakingOptions {
   readonly grant: boolean
 }
 
-interface ImportOptions extends MakingOptions {
+interface ImportOptions extends MakingOptions, DomainFileOptions {
   readonly file: string
   readonly class: 'secret' | 'private' | 'public'
-  readonly domain?: string
 }
 
 /** Options that `create` and `import` share. */
@@ -127,13 +131,10 @@ Examples:
       'secret, private or public',
       oneOf(['secret', 'private', 'public']),
     )
-    .option('--domain <file>', "the domain's statement, to know the module's key by")
+    .option(...domainFileOption)
     .addHelpText(
       'after',
-      `
-Without --domain you believe the server which key is the module's, and whoever has taken it over
-reads what you import. The statement has to come from a source that you trust.
-
+      `${domainFileHelp}
 Example:
   keyhold keys import legacy --class private --type RSA-3072 --file legacy.pem \\
     --owner finance --purpose "verify old archives"`,
@@ -141,9 +142,7 @@ Example:
     .action(
       action<ImportOptions>(async (session, { args: [name = ''], options }) => {
         const client = await session.connect()
-        const domain =
-          options.domain === undefined ? undefined : await readDomainStatement(options.domain)
-        const to = await sealingKeyFor(client, 'importKey', domain)
+        const to = await sealingKeyFor(client, 'importKey', await domainOf(options))
         const bytes = await readKeyFile(options.file)
         const asked = newKeyFrom(name, options)
         const level = dependsOnLevel(asked)

@@ -11,9 +11,16 @@ import { oneOf } from '../options.ts'
 import { table, time, UsageError } from '../output.ts'
 import { type PassphraseOptions, passphraseFileOption, readPassphrase } from '../passphrase.ts'
 import { action } from '../session.ts'
+import {
+  type DomainFileOptions,
+  domainFileHelp,
+  domainFileOption,
+  domainOf,
+  transportKeyFor,
+} from '../transport-key.ts'
 import { type ApprovalsOptions, approvalsOption, oneSet } from './domain.ts'
 
-export interface SealOptions extends PassphraseOptions {
+export interface SealOptions extends PassphraseOptions, DomainFileOptions {
   readonly tpm?: boolean
   readonly pcrs?: string
 }
@@ -65,10 +72,11 @@ function addAddCommand(domain: Command): void {
     .option(...sealOptions.passphraseFile)
     .option(...sealOptions.tpm)
     .option(...sealOptions.pcrs)
+    .option(...domainFileOption)
     .option(...approvalsOption)
     .addHelpText(
       'after',
-      `
+      `${domainFileHelp}
 Examples:
   keyhold domain add-seal --tpm
   keyhold domain add-seal --passphrase-file new-passphrase
@@ -141,11 +149,12 @@ export async function sealedSecret(client: Client, options: SealOptions) {
 /** Typed, or the first line of a file. */
 export async function sealedPassphrase(
   client: Client,
-  options: PassphraseOptions,
+  options: PassphraseOptions & DomainFileOptions,
 ): Promise<Uint8Array> {
+  const domain = await domainOf(options)
   const passphrase = await readPassphrase(options, { what: 'New passphrase', isNew: true })
   try {
-    const { publicKey } = await client.call('getTransportKey', {})
+    const publicKey = await transportKeyFor(client, domain)
     return sealToTransportKey(publicKey, 'seal secret', passphrase)
   } finally {
     passphrase.fill(0)
