@@ -1,7 +1,8 @@
 /**
  * Every command that a rule of the domain, or of a key, can stand in front of can be asked for: people get
  * a statement over REST and on the command line, and what they signed goes with the command. A command that
- * comes under a rule and is not here fails.
+ * comes under a rule and is not here fails. But for confirmWitness: a witness's word is good for this moment alone, so
+ * that one is pinned before the rule `unlock` is there (docs/features.md).
  */
 
 import assert from 'node:assert/strict'
@@ -86,6 +87,7 @@ function assertTakesApprovals(name: string): void {
 suite('what needs approvals can be asked for', () => {
   for (const row of Object.values(commands)) {
     if (row.rules === unrestricted.rules && row.name !== 'setPin') continue
+    if (row.name === 'confirmWitness') continue
     test(row.name, () => {
       const way = ways[row.name]
       assert(way, 'nobody can ask people to approve it')

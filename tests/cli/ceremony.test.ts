@@ -378,7 +378,8 @@ test('docs/ceremony.md: the file in it is one', async () => {
     writeFileSync(path.join(place, `${name}.key.pub`), encodeCustodianPublicKey(key))
   }
   for (const name of ['olga', 'otto']) {
-    writeFileSync(path.join(place, `${name}.pem`), readFileSync(path.join(folder, `${name}.pem`)))
+    const pem = readFileSync(path.join(folder, `${name}.pem`))
+    writeFileSync(path.join(place, `${name}.key.pub`), pem)
   }
   const read = await readPlan(file)
   assert.equal(read.custodians?.people.length, 3)
