@@ -271,6 +271,13 @@ export type DomainChange = {
               readonly excludeRequester: boolean
             }
           | undefined
+        readonly floor?:
+          | {
+              readonly approvals: number
+              readonly roles: readonly ('officer' | 'operator' | 'auditor')[]
+              readonly excludeRequester: boolean
+            }
+          | undefined
         readonly unlock?:
           | {
               readonly approvals: number

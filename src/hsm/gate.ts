@@ -97,6 +97,36 @@ export function watchDomainState(module: Module): () => void {
   }
 }
 
+/**
+ * That a change which takes from a key for good what it could do has the approvals of the rule `floor`:
+ * fewer uses, or a state from which SP 800-57 knows no way back. It is asked here rather than when the floor
+ * is raised, which never goes beyond a revision that was made.
+ * @throws HsmError APPROVALS_MISSING
+ */
+export function assertLastingApproved(
+  module: Module,
+  before: KeyAttributes,
+  after: KeyAttributes,
+): void {
+  const { floor: rule } = module.open.ledger.domainState.rules
+  if (rule && isLasting(module, before, after)) assertRule('floor', rule, module.approvals)
+}
+
+function isLasting({ keys }: Module, before: KeyAttributes, after: KeyAttributes): boolean {
+  if (after.uses.length < before.uses.length) return true
+  if (after.state === before.state) return false
+  if (after.state !== 'deactivated') return after.state === 'compromised'
+  // What a rotation leaves still opens and verifies what it protected; what it derived it cannot any more.
+  if (before.uses.includes('derive') || before.uses.includes('agree')) return true
+  const isSuccessor = ({ state, type, class: keyClass, uses, algorithms }: KeyAttributes) =>
+    state === 'active' &&
+    type === before.type &&
+    keyClass === before.class &&
+    before.algorithms.every((name) => algorithms.includes(name)) &&
+    before.uses.every((use) => uses.includes(use))
+  return !keys.laterThan(before).some(isSuccessor)
+}
+
 /** Who may sign a use that a key wants approved: whoever works with keys, or decides about them. */
 const useRule: Omit<Rule, 'approvals'> = { roles: ['officer', 'operator'], excludeRequester: false }
 

@@ -35,11 +35,13 @@ const guarded = { ...p256, approvals: 1 }
 suite('invariant 8: a compromised manager', { timeout: 60_000 }, () => {
   const caller = new Caller()
   const keys: Record<string, { key: string; version: number }> = {}
+  const copies: Record<string, Uint8Array> = {}
 
   const make = async (name: string, of: object) => {
     const reference = { key: newKeyId(), version: 1 }
     const args = { ...reference, template: of }
-    await caller.ok({ command: 'generateKey', arguments: args })
+    const { parts } = await caller.ok({ command: 'generateKey', arguments: args })
+    if (parts.wrapped) copies[name] = parts.wrapped
     keys[name] = reference
   }
 
@@ -63,7 +65,15 @@ suite('invariant 8: a compromised manager', { timeout: 60_000 }, () => {
       command: 'changeDomain',
       arguments: { change: what },
     })
+    const lasting = (what: object): Ask => ({
+      command: 'changeKey',
+      arguments: { ...keys.signing, change: what },
+      parts: { wrapped: copies.signing ?? Buffer.alloc(0) },
+    })
     return [
+      lasting({ state: 'compromised' }),
+      lasting({ state: 'deactivated' }),
+      lasting({ uses: ['verify'] }),
       { command: 'wrapKey', arguments: { ...keys.wrapping, target: keys.exportable } },
       { command: 'destroyKey', arguments: { ...keys.signing } },
       { command: 'sign', arguments: { ...keys.guarded }, parts: { data } },

@@ -56,6 +56,7 @@ const ruleTexts: Readonly<Record<RuleName, string>> = {
   restore: 'restore a backup',
   join: 'take in a module',
   destroy: 'destroy a key',
+  floor: 'take from a key for good what it can do',
   unlock: 'change how the domain is opened',
   level: 'change the security level',
   epoch: 'renew root and key-encryption key',

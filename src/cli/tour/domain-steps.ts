@@ -10,7 +10,7 @@ import { type Stage, TourError } from './stage.ts'
 const custodians = ['ada', 'ben', 'cleo'] as const
 const officers = ['olga', 'omar', 'otto'] as const
 const rules = [
-  ...['founding', 'officers', 'rules', 'export', 'restore', 'join', 'destroy', 'unlock'],
+  ...['founding', 'officers', 'rules', 'export', 'restore', 'join', 'destroy', 'floor', 'unlock'],
   ...['level', 'epoch', 'tamper'],
 ]
 const byPassphrase = ['--passphrase-file', 'passphrase']

@@ -10,6 +10,7 @@ import type { KeyAttributes } from '../contract/keys.ts'
 import { sealedPartOverheadBytes } from '../contract/sealed-part.ts'
 import { destructionCertificate, knownKey } from '../destruction.ts'
 import { destroyedRevision } from '../floor.ts'
+import { assertLastingApproved } from '../gate.ts'
 import {
   assertClass,
   attributesOf,
@@ -133,6 +134,7 @@ export const changeKey = command({
   run: (module, args, parts) => {
     const { attributes: before, material } = module.loadWrapped(args, parts.wrapped)
     const attributes = changeAttributes(before, args.change)
+    assertLastingApproved(module, before, attributes)
     const wrapped = wrap(module.open.domain, attributes, material)
     const key = { loaded: { attributes, material }, isNew: false }
     return { result: { attributes }, parts: { wrapped }, key }

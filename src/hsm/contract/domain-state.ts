@@ -53,6 +53,7 @@ export const ruleNames = [
   'restore',
   'join',
   'destroy',
+  'floor',
   'unlock',
   'level',
   'epoch',

@@ -42,6 +42,13 @@ export class LoadedKeys implements Disposable {
     return loaded
   }
 
+  /** Of later versions of the same key; looking is no use of them. */
+  *laterThan({ key, version }: KeyReference): Generator<KeyAttributes> {
+    for (const { attributes } of this.#keys.values()) {
+      if (attributes.key === key && attributes.version > version) yield attributes
+    }
+  }
+
   /** Takes ownership of the material. A key of the same id and version is replaced. */
   put(loaded: LoadedKey): void {
     const name = nameOf(loaded.attributes)

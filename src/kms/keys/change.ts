@@ -173,6 +173,7 @@ async function newRevisions(
 ): Promise<Revision[]> {
   const revisions: Revision[] = []
   try {
+    const successor = plan.to === 'deactivated' ? await loadSuccessor(kms, keyId, plan) : []
     for (const some of chunks(versions)) {
       const calls = some.flatMap(({ version, wrapped }): Call[] => [
         { command: 'unloadKey', arguments: { key: keyId, version }, parts: {} },
@@ -182,7 +183,8 @@ async function newRevisions(
           parts: { wrapped },
         },
       ])
-      const outcomes = await callModule(kms, caller, calls)
+      const answers = await callModule(kms, caller, [...successor, ...calls])
+      const outcomes = answers.slice(successor.length)
       for (const [index, { version }] of some.entries()) {
         const answer = answerOf<'changeKey'>(at(outcomes, 2 * index + 1))
         const { revision } = answer.result.attributes
@@ -194,6 +196,17 @@ async function newRevisions(
     throw error
   }
   return revisions
+}
+
+/** In the same frame: by it the module sees that a version which is deactivated has been rotated. */
+async function loadSuccessor(kms: Kms, key: KeyId, { versions }: StatesPlan): Promise<Call[]> {
+  const later = (await versionsOf(kms.db.query, key)).filter(
+    ({ version, state }) => state === 'active' && version > Math.max(...versions),
+  )
+  return later.slice(-1).flatMap(({ version, wrapped }): Call[] => {
+    if (wrapped === null) return []
+    return [{ command: 'loadKey', arguments: { key, version }, parts: { wrapped } }]
+  })
 }
 
 /** Nothing was stored: the module goes back to the stored revisions, and the intent goes. */
@@ -230,6 +243,7 @@ async function raiseFloors(kms: Kms, caller: Caller, intent: Intent<StatesPlan>)
 }
 
 const decisions: readonly KmsErrorCode[] = [
+  'APPROVALS_MISSING',
   'KEY_DESTROYED',
   'KEY_STATE_INVALID',
   'WRAPPED_KEY_INVALID',
