@@ -42,17 +42,6 @@ suite('commands', { timeout: 240_000 }, () => {
     assert.equal(status.address, server.credentials.address)
   })
 
-  test('self-test lists each test and each noise source', async () => {
-    const { stdout } = await desk.ok(['self-test'])
-    assert.match(stdout, /^noise source operating-system +healthy$/m)
-    const { tests } = (await desk.json(['self-test'])) as { tests: { name: string }[] }
-    const said = stdout.split('\n').filter((line) => / met$/.test(line))
-    assert.equal(said.length, tests.length)
-    for (const { name } of tests) assert(stdout.includes(`${name} `), name)
-    assert.match((await desk.ok(['self-test', 'HMAC-SHA-256'])).stdout, /^.*HMAC-SHA-256.* met$/m)
-    await desk.refused(['self-test', 'no such test'], 1, 'ARGUMENT_INVALID')
-  })
-
   test('keys: create, list, show, versions, rotate, update, disable, enable', async () => {
     const made = await desk.ok([
       'keys',
