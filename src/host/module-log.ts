@@ -4,11 +4,12 @@
  */
 
 import { setTimeout } from 'node:timers/promises'
-import { checkpointOrigin } from '../hsm/contract/checkpoint.ts'
+import { checkpointOrigin, parseCheckpointText } from '../hsm/contract/checkpoint.ts'
 import type { Claim } from '../hsm/contract/commands.ts'
 import { headIntervalMs } from '../hsm/contract/limits.ts'
-import { hashBytes } from '../hsm/contract/merkle.ts'
-import { inclusionProof, type SubtreeHash } from '../tlog/merkle-proof.ts'
+import { hashBytes, leafHash } from '../hsm/contract/merkle.ts'
+import { parseNote } from '../hsm/contract/signed-note.ts'
+import { inclusionProof, type SubtreeHash, verifyInclusion } from '../tlog/merkle-proof.ts'
 import { encodeProof } from '../tlog/proof.ts'
 import {
   encodeEntryBundle,
@@ -91,8 +92,12 @@ export class ModuleLog implements WitnessedLog {
     const checkpoint = await this.#headOver(claim, index)
     const size = noteSize(checkpoint)
     const hashes = await inclusionProof(index, size, subtreesOf(this.#record.tiles.readIn(size)))
-    const { leaves } = await this.#record.readLeaves(index, 1)
-    return encodeProof({ extra: leaves[0], index, hashes, checkpoint })
+    const [extra = new Uint8Array()] = (await this.#record.readLeaves(index, 1)).leaves
+    const { root } = parseCheckpointText(parseNote(checkpoint).text)
+    if (!verifyInclusion({ leaf: leafHash(extra), index, size, root }, hashes)) {
+      throw new Error('the hashes beside the record are damaged: the next start makes them anew')
+    }
+    return encodeProof({ extra, index, hashes, checkpoint })
   }
 
   async #headOver(claim: Claim, index: number): Promise<string> {

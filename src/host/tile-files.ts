@@ -17,8 +17,8 @@ import { fileMode } from './durable-file.ts'
 
 /** Enough for 2^40 leaves. */
 const levelsMax = 5
-/** Hashes that are worth a write. */
-const writeHashes = 4_096
+/** Hashes that are worth a write; hashed and written in one turn. */
+const writeHashes = 1_024
 
 export interface HashedRecord {
   /** The last head. */
