@@ -1,8 +1,10 @@
 /** Whose signatures count under heads and receipts: from a hexadecimal key, or from the statement of a domain. */
 
+import { InvalidArgumentError } from 'commander'
 import { clientError } from '../client/errors.ts'
 import { domainStatementBytesMax, openDomainStatement } from '../hsm/contract/attestation.ts'
 import type { LogKeys } from '../hsm/contract/checkpoint.ts'
+import { hex } from './options.ts'
 import { UsageError } from './output.ts'
 import { readSmallFile } from './small-file.ts'
 
@@ -15,23 +17,27 @@ export interface TrustOptions {
 
 const identityKeyBytes = 32
 
+/** Of an option, in hex. */
+export function identityKey(text: string): Buffer {
+  const bytes = hex(text)
+  if (bytes.length === identityKeyBytes) return bytes
+  throw new InvalidArgumentError(`an identity key has ${identityKeyBytes} bytes`)
+}
+
 /**
  * The keys of the module that the origin names; undefined when neither option was given.
  * @throws UsageError, ClientError, HsmError ATTESTATION_INVALID
  */
 export async function trustedKeys(
-  { identityKey, domain }: TrustOptions,
+  { identityKey: ed25519, domain }: TrustOptions,
   origin: string,
 ): Promise<LogKeys | undefined> {
-  if (identityKey && domain !== undefined) {
+  if (ed25519 && domain !== undefined) {
     throw new UsageError('either an identity key or the statement of a domain')
   }
   if (domain !== undefined)
     return keysIn(await readSmallFile(domain, domainStatementBytesMax), origin)
-  if (identityKey && identityKey.length !== identityKeyBytes) {
-    throw new UsageError(`an identity key has ${identityKeyBytes} bytes`)
-  }
-  return identityKey && { ed25519: identityKey }
+  return ed25519 && { ed25519 }
 }
 
 function keysIn(file: Uint8Array, origin: string): LogKeys {

@@ -335,36 +335,6 @@ suite('commands', { timeout: 240_000 }, () => {
     await desk.refused(['record', 'verify', '--heads-only'], 2, 'USAGE')
   })
 
-  test('a receipt for one leaf is fetched, and checked without the server', async () => {
-    const [leaf] = await itemsOf('record', 'list', '--last', '1')
-    const number = String(leaf?.sequence)
-    await desk.ok(['record', 'receipt', number, '--output', 'one.tlog-proof'])
-    await desk.ok(['domain', 'statement', '--output', 'record-domain.json'])
-    const check = (file: string, ...trust: string[]) => ['record', 'verify-receipt', file, ...trust]
-    const domain = ['--domain', 'record-domain.json']
-    const held = await desk.ok(check('one.tlog-proof', ...domain))
-    assert.match(held.stdout, /^the receipt holds$/m)
-    assert.match(held.stdout, /signed with Ed25519 and ML-DSA-65/)
-    const { module } = await desk.json(['status'])
-    const { identityKey } = module as { identityKey: string }
-    const found = await desk.json(check('one.tlog-proof', '--identity-key', identityKey))
-    assert.partialDeepStrictEqual(found, { leaf: { sequence: Number(number), outcome: 'OK' } })
-    const receipt = readFileSync(desk.file('one.tlog-proof'), 'utf8')
-    writeFileSync(desk.file('other.tlog-proof'), receipt.replace(/^index \d+$/m, 'index 1'))
-    await desk.refused(check('other.tlog-proof', ...domain), 3, 'RECORD_BROKEN')
-    const oneLine = receipt.trimEnd().split('\n').slice(0, -1).join('\n')
-    writeFileSync(desk.file('half.tlog-proof'), `${oneLine}\n`)
-    await desk.refused(check('half.tlog-proof', ...domain), 3, 'RECORD_BROKEN')
-    await desk.refused(
-      check('one.tlog-proof', '--identity-key', '11'.repeat(32)),
-      3,
-      'RECORD_BROKEN',
-    )
-    await desk.refused(check('one.tlog-proof'), 2, 'USAGE')
-    const beyond = ['record', 'receipt', '999999999', '--output', 'none']
-    await desk.refused(beyond, 1, 'LEAF_NOT_FOUND')
-  })
-
   test('bench measures and leaves no key behind', async () => {
     const items = await itemsOf('bench', '--seconds', '1', '--clients', '4')
     assert.equal(items.length, 8)

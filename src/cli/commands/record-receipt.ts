@@ -3,12 +3,13 @@
 import type { Command } from 'commander'
 import { clientError } from '../../client/errors.ts'
 import { parseCheckpointText } from '../../hsm/contract/checkpoint.ts'
+import { cosignedAt, parseVerifierKey } from '../../hsm/contract/cosignature.ts'
 import { HsmError } from '../../hsm/contract/errors.ts'
 import { decodeLeaf, type Leaf, leafEntry } from '../../hsm/contract/leaf.ts'
 import { parseNote } from '../../hsm/contract/signed-note.ts'
 import { type ProvenEntry, parseProof, proofBytesMax, verifyProof } from '../../tlog/proof.ts'
-import { type TrustOptions, trustedKeys } from '../log-keys.ts'
-import { hex, integer } from '../options.ts'
+import { identityKey, type TrustOptions, trustedKeys } from '../log-keys.ts'
+import { integer, list } from '../options.ts'
 import { fields, styled, time, UsageError } from '../output.ts'
 import { action } from '../session.ts'
 import { readSmallFile, writeWhole } from '../small-file.ts'
@@ -44,15 +45,25 @@ export function addRecordReceiptCommands(record: Command): void {
         'Ends with 3 if something is wrong.',
     )
     .option('--domain <file>', "the domain's statement, from a source that you trust")
-    .option('--identity-key <hex>', "the module's Ed25519 key, from a source that you trust", hex)
+    .option(
+      '--identity-key <hex>',
+      "the module's Ed25519 key, from a source that you trust",
+      identityKey,
+    )
+    .option(
+      '--witness <key>',
+      'verifier key of a witness that must have cosigned; repeatable',
+      list,
+    )
     .addHelpText(
       'after',
       '\nExample:\n  keyhold record verify-receipt signed.tlog-proof --domain domain.json',
     )
     .action(
-      action<TrustOptions>(async ({ output }, { args: [file = ''], options }) => {
+      action<ReceiptOptions>(async ({ output }, { args: [file = ''], options }) => {
         const receipt = (await readSmallFile(file, proofBytesMax)).toString('utf8')
         const proven = await verifyReceipt(receipt, options)
+        const cosigned = cosignatures(receipt, options.witness ?? [])
         const leaf = decodeLeaf(proven.entry)
         const { size, origin, isPostQuantum } = proven.checkpoint
         const signed = isPostQuantum ? 'Ed25519 and ML-DSA-65' : 'Ed25519'
@@ -60,12 +71,19 @@ export function addRecordReceiptCommands(record: Command): void {
           ...leafRows(leaf),
           ['record', origin],
           ['head', `${size} leaves, signed with ${signed}`],
+          ...cosigned.map(
+            ({ name, seconds }) => ['cosigned', `${time(seconds * 1000)} by ${name}`] as const,
+          ),
         ] as const
         const held = styled('green', 'the receipt holds', process.stdout)
         const head = { size, root: Buffer.from(proven.checkpoint.root), origin, isPostQuantum }
-        output.result({ leaf: leafEntry(leaf), head }, `${held}\n${fields(rows)}`)
+        output.result({ leaf: leafEntry(leaf), head, cosigned }, `${held}\n${fields(rows)}`)
       }),
     )
+}
+
+interface ReceiptOptions extends TrustOptions {
+  readonly witness?: readonly string[]
 }
 
 const leafNumber = integer(0, 999_999_999_999_999)
@@ -86,6 +104,19 @@ async function verifyReceipt(receipt: string, options: TrustOptions): Promise<Pr
     sequence === proven.index && origin.endsWith(`/${Buffer.from(moduleId).toString('hex')}`)
   if (!isThere) throw clientError('RECORD_BROKEN', 'the leaf says that it is another one')
   return proven
+}
+
+/** When each of the witnesses cosigned, in seconds since 1970. @throws ClientError RECORD_BROKEN */
+function cosignatures(receipt: string, witnesses: readonly string[]) {
+  const note = parseNote(parseProof(receipt).checkpoint)
+  return witnesses.map((witness) => {
+    const key = named(() => parseVerifierKey(witness))
+    const seconds = named(() => cosignedAt(key, note))
+    if (seconds === undefined) {
+      throw clientError('RECORD_BROKEN', `${key.name} has not cosigned the head of this receipt`)
+    }
+    return { name: key.name, seconds }
+  })
 }
 
 function named<T>(work: () => T): T {

@@ -7,8 +7,8 @@ import type { LogKeys } from '../../hsm/contract/checkpoint.ts'
 import { decodeLeaf, type Leaf, leafEntry } from '../../hsm/contract/leaf.ts'
 import { noteBytesMax } from '../../hsm/contract/signed-note.ts'
 import { tilePath, tileWidthIn } from '../../tlog/tiles.ts'
-import { type TrustOptions, trustedKeys } from '../log-keys.ts'
-import { hex, integer } from '../options.ts'
+import { identityKey, type TrustOptions, trustedKeys } from '../log-keys.ts'
+import { integer } from '../options.ts'
 import { fields, styled, table, time, UsageError } from '../output.ts'
 import { progressBar } from '../progress.ts'
 import { action, type Session } from '../session.ts'
@@ -35,7 +35,7 @@ export function addRecordCommands(program: Command): void {
         '--known-head. With --heads-only the leaves are not fetched: a consistency proof shows ' +
         'that the record goes on from the kept head.',
     )
-    .option('--identity-key <hex>', "the module's, from a source that you trust", hex)
+    .option('--identity-key <hex>', "the module's, from a source that you trust", identityKey)
     .option('--domain <file>', "the domain's statement, from a source that you trust")
     .option('--known-head <file>', 'a head that you kept: must be one of this record')
     .option('--heads-only', 'only that the record goes on from --known-head, without its leaves')
@@ -86,6 +86,9 @@ interface VerifyOptions extends TrustOptions {
 }
 
 async function verify({ connect, output }: Session, options: VerifyOptions): Promise<void> {
+  if (options.headsOnly && options.knownHead === undefined) {
+    throw new UsageError('--heads-only needs a head: --known-head')
+  }
   const knownHead =
     options.knownHead === undefined
       ? undefined
@@ -104,17 +107,17 @@ async function verify({ connect, output }: Session, options: VerifyOptions): Pro
     const mode = { force: options.force, mode: 0o644 }
     await writeWhole(options.saveHead, Buffer.from(note), mode)
   }
-  const identityKey = Buffer.from(keys.ed25519).toString('hex')
+  const signer = Buffer.from(keys.ed25519).toString('hex')
   const pinned = trusted !== undefined
   output.result(
-    { ...found, root: Buffer.from(root), origin, identityKey, pinned, head: note },
+    { ...found, root: Buffer.from(root), origin, identityKey: signer, pinned, head: note },
     [
       `${styled('green', sentence[0], process.stdout)}: ${sentence[1]}`,
       fields([
         ['record', origin],
         ['root', Buffer.from(root).toString('base64')],
         ...rows,
-        ['signed by', `${identityKey}${pinned ? '' : ' (as the server says)'}`],
+        ['signed by', `${signer}${pinned ? '' : ' (as the server says)'}`],
       ]),
     ].join('\n'),
   )
@@ -144,8 +147,7 @@ async function recordHolds({ client, head, knownHead, keys, origin, isJson }: Re
   return { ...found, sentence: ['the record holds', `${leaves}, ${heads}`] as const, rows }
 }
 
-async function headsHold({ client, head, knownHead, keys, origin }: ReadRecord) {
-  if (knownHead === undefined) throw new UsageError('--heads-only needs a head: --known-head')
+async function headsHold({ client, head, knownHead = '', keys, origin }: ReadRecord) {
   const size = sizeOf(head)
   const readTile = (level: number, index: number) => {
     const tile = tilePath({ level, index, width: tileWidthIn(size, { level, index }) })
