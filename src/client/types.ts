@@ -1293,7 +1293,9 @@ export interface Api {
     }
   }
   getTransportKey: {
-    readonly request: { readonly query?: { readonly command?: 'importKey' | undefined } }
+    readonly request: {
+      readonly query?: { readonly command?: 'importKey' | 'addSeal' | 'beginEpoch' | undefined }
+    }
     readonly answer: { readonly publicKey: Uint8Array; readonly challenge?: string | undefined }
   }
   importKey: {

@@ -8,6 +8,7 @@ import type { Gate } from './gate.ts'
 import type { ModuleFiles } from './module-files.ts'
 import type { EpochRequest, HostOptions } from './options.ts'
 import type { Session } from './session.ts'
+import { sealingAt } from './start-up.ts'
 import {
   type EpochResult,
   type EpochTurn,
@@ -60,7 +61,8 @@ export class Epochs {
   /** What renew asks the module first. @throws HsmError ARGUMENT_INVALID; HostError */
   async callFor(request: EpochRequest): Promise<Call<'beginEpoch'>> {
     const { options } = this.#host
-    this.#own = await ownSecret(options, this.#ready().transportKey)
+    const { session, transportKey } = this.#ready()
+    this.#own = await ownSecret(options, sealingAt(session.door, transportKey))
     return epochTurn(options, this.#own, request).begin
   }
 
@@ -74,7 +76,7 @@ export class Epochs {
     const { options, gate, turned } = this.#host
     const { session, transportKey } = this.#ready()
     const approved = request.approvals && this.#own
-    const own = approved ?? (await ownSecret(options, transportKey))
+    const own = approved ?? (await ownSecret(options, sealingAt(session.door, transportKey)))
     const turn = epochTurn(options, own, request)
     gate.leave()
     this.#turning = this.#turn(session, claim, turn).finally(() => {

@@ -11,7 +11,7 @@ import { ModuleFiles } from './module-files.ts'
 import type { StartModule } from './module-process.ts'
 import type { HostLogEntry } from './options.ts'
 import { Session } from './session.ts'
-import { type Answer, ask, hostClaim, type ReadyModule } from './start-up.ts'
+import { type Answer, ask, call, hostClaim } from './start-up.ts'
 
 export interface FoundingOptions {
   readonly folder: string
@@ -26,19 +26,20 @@ export class FoundingHost implements AsyncDisposable {
   readonly #folder: DataFolder
   readonly #files: ModuleFiles
   readonly #session: Session
-  readonly #ready: ReadyModule
+  /** Of this start of the module; the challenge, in hex, is one for `found`. */
+  readonly sealingKey: { readonly transportKey: Uint8Array; readonly challenge: string }
   #answer: Answer<'found'> | undefined
 
   private constructor(
     folder: DataFolder,
     files: ModuleFiles,
     session: Session,
-    ready: ReadyModule,
+    sealingKey: FoundingHost['sealingKey'],
   ) {
     this.#folder = folder
     this.#files = files
     this.#session = session
-    this.#ready = ready
+    this.sealingKey = sealingKey
   }
 
   /** @throws HostError FOLDER_… also for a folder that has a domain; MODULE_ENDED */
@@ -62,19 +63,16 @@ export class FoundingHost implements AsyncDisposable {
       await session.process.stop()
     })
     try {
-      const ready = await session.prepare(files)
+      const { transportKey } = await session.prepare(files)
+      const asked = call('getChallenge', { command: 'found' }, {})
+      const { challenge } = (await ask(session.door, hostClaim, asked)).result
       owned.move()
-      return new FoundingHost(folder, files, session, ready)
+      return new FoundingHost(folder, files, session, { transportKey, challenge })
     } catch (error) {
       session.process.kill()
       const { output } = await session.ended
       throw explained(error, session.broken || output)
     }
-  }
-
-  /** Of this start of the module. */
-  get transportKey(): Uint8Array {
-    return this.#ready.transportKey
   }
 
   /** Once. @throws HsmError what the module refuses; HostError MODULE_ENDED */

@@ -19,7 +19,7 @@ import { measuresOf } from './measures.ts'
 import { ModuleFiles } from './module-files.ts'
 import { ModuleLog } from './module-log.ts'
 import type { ModuleEnd, StartModule } from './module-process.ts'
-import { newDomain, openDomain, type Place, secretFor } from './open-domain.ts'
+import { feed, newDomain, openDomain, type Place, secretFor } from './open-domain.ts'
 import type { EpochRequest, HostMeasures, HostOptions, HostStatus } from './options.ts'
 import type { RecordReader } from './record-files.ts'
 import { RestartLimit } from './restart-limit.ts'
@@ -29,7 +29,7 @@ import { signalOfEnd, signalOfRefusal } from './sensors/signals.ts'
 import { Session } from './session.ts'
 import { Snapshots } from './snapshot.ts'
 import { startOwnModule } from './start-own-module.ts'
-import { type Answer, answerOf, ask, call, hostClaim, sealSecret } from './start-up.ts'
+import { type Answer, answerOf, ask, call, hostClaim, sealingAt } from './start-up.ts'
 import type { EpochResult } from './turn-epoch.ts'
 import { finishZeroising } from './zeroise.ts'
 
@@ -232,13 +232,14 @@ export class Host implements AsyncDisposable {
   /** Overwrites the bytes of the secret. @throws HsmError SEAL_INVALID; HostError MODULE_UNAVAILABLE */
   async unlock(claim: Claim, secret: Uint8Array): Promise<void> {
     const { state } = this.#gate
-    const transportKey = state === 'locked' ? this.#session?.ready?.transportKey : undefined
-    if (!transportKey) {
+    const session = state === 'locked' ? this.#session : undefined
+    if (!session?.ready) {
       secret.fill(0)
       throw notLocked(state)
     }
-    const { sealKind: kind } = this.#options
-    await this.openLocked(claim, { kind, sealed: sealSecret(transportKey, secret) })
+    const { sealKind } = this.#options
+    const sealing = sealingAt(session.door, session.ready.transportKey)
+    await this.openLocked(claim, await feed(sealing, 'unlock', sealKind, secret))
   }
 
   /** A command that a locked module answers. @throws HsmError; HostError MODULE_UNAVAILABLE unless it is locked */
@@ -304,7 +305,8 @@ export class Host implements AsyncDisposable {
     try {
       const ready = await session.prepare(this.#files)
       const isFounded = this.#folder.domain !== undefined
-      const fed = this.#locked ? null : await secretFor(session, ready, this.#options)
+      const command = isFounded ? 'unlock' : 'found'
+      const fed = this.#locked ? null : await secretFor(session, ready, this.#options, command)
       if (fed === null) {
         if (!isFounded) throw noSecret()
         session.served = true

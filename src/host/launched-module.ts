@@ -83,13 +83,17 @@ function launched(
   const link: ModuleLink = {
     pid,
     door,
-    fed: sealed === null ? null : { kind, sealed: Buffer.from(sealed, 'base64') },
+    fed: sealed && { kind, sealed: { found: decode(sealed.found), unlock: decode(sealed.unlock) } },
     // What the module sent last is read before its end is told.
     ended: Promise.all([ended, closed]).then(([end]) => end),
     stop: () => stopModule(link),
     kill: () => say({ ask: 'kill', number }),
   }
   return link
+}
+
+function decode(base64: string): Buffer {
+  return Buffer.from(base64, 'base64')
 }
 
 function say(message: ToLauncher): void {

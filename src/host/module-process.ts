@@ -11,7 +11,7 @@ import type { Duplex } from 'node:stream'
 import { zeroisedExitCode } from '../hsm/contract/limits.ts'
 import { LastWords, type ModuleCode, spawnModule } from '../launcher/module-command.ts'
 import { uncheckedCode } from '../launcher/release.ts'
-import type { FedSecret } from './start-up.ts'
+import type { LaunchedSecret } from './start-up.ts'
 
 /**
  * asked: it ended because its door was closed. bug: an assertion or an uncaught error. memory: V8 or the
@@ -35,7 +35,7 @@ export interface ModuleLink {
   /** Resolves when the process is gone and everything that it sent was read. */
   readonly ended: Promise<ModuleEnd>
   /** The seal's secret, or null without one, if it is the launcher's matter: the host never has it. */
-  readonly fed?: FedSecret | null | undefined
+  readonly fed?: LaunchedSecret | null | undefined
   /** Closes the door, at which the module ends by itself, and ends it if it does not. */
   stop(): Promise<ModuleEnd>
   kill(): void

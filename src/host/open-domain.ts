@@ -4,6 +4,8 @@
  */
 
 import type { Claim } from '../hsm/contract/commands.ts'
+import type { SealKind } from '../hsm/contract/domain-commands.ts'
+import { sealSecretFor } from '../hsm/contract/sealed-part.ts'
 import type { DataFolder, FoundedDomain } from './data-folder.ts'
 import { launcherMissing } from './errors.ts'
 import type { HostFreshness } from './freshness.ts'
@@ -17,6 +19,8 @@ import {
   levelOfDomain,
   type Opening,
   type ReadyModule,
+  type Sealing,
+  sealingAt,
   sealSecret,
   unlockModule,
 } from './start-up.ts'
@@ -32,11 +36,24 @@ export interface Place {
 export async function secretFor(
   session: Session,
   { transportKey }: ReadyModule,
-  { secret, sealKind }: HostOptions,
+  { secret, sealKind: kind }: HostOptions,
+  command: 'found' | 'unlock',
 ): Promise<FedSecret | null> {
-  if (session.process.fed !== undefined) return session.process.fed
+  const { fed } = session.process
+  if (fed !== undefined) return fed && { kind: fed.kind, sealed: fed.sealed[command] }
   const bytes = await session.whileAlive(secret())
-  return bytes && { kind: sealKind, sealed: sealSecret(transportKey, bytes) }
+  if (bytes === null) return null
+  return feed(sealingAt(session.door, transportKey), command, kind, bytes)
+}
+
+/** Overwrites the bytes of the secret. @throws HsmError, HostError */
+export async function feed(
+  module: Sealing,
+  command: 'found' | 'unlock',
+  kind: SealKind,
+  secret: Uint8Array,
+): Promise<FedSecret> {
+  return { kind, sealed: await sealSecret(module, sealSecretFor(command, kind), secret) }
 }
 
 /**

@@ -13,22 +13,22 @@ import path from 'node:path'
 import type { Call, Claim } from '../hsm/contract/commands.ts'
 import type { SealKind } from '../hsm/contract/domain-commands.ts'
 import type { DomainState, SignedDomainState } from '../hsm/contract/domain-state.ts'
+import { sealSecretFor } from '../hsm/contract/sealed-part.ts'
 import { makeFolder, namesIfThere, syncFolder } from './durable-file.ts'
 import type { Epochs } from './epochs.ts'
 import { HostError } from './errors.ts'
 import type { EventFile } from './events.ts'
-import { type Answer, call, sealSecret } from './start-up.ts'
+import { type Answer, call, type Sealing, sealSecret } from './start-up.ts'
 import { readSeal, removeSeal, sealFile, sealsIn, writeSeal } from './state-files.ts'
 import { makeTpmSeal, type TpmPolicy, tpmFolderName } from './tpm/seal.ts'
 import type { TpmOptions } from './tpm/tools.ts'
 
 /** The part of a host that is needed here. */
-export interface SealingHost {
-  run<N extends 'addSeal' | 'removeSeal' | 'getDomainState'>(
+export interface SealingHost extends Sealing {
+  run<N extends 'addSeal' | 'removeSeal' | 'getDomainState' | 'getChallenge'>(
     claim: Claim,
     command: Call<N>,
   ): Promise<Answer<N>>
-  transportPublicKey(): Promise<Uint8Array>
 }
 
 export interface SealingPlace {
@@ -102,7 +102,7 @@ export class Seals {
       const place = path.join(this.#tpmFolder, preparedPrefix)
       await makeFolder(this.#tpmFolder)
       const secret = await makeTpmSeal(place, policy, this.#place.tpm)
-      const sealed = sealSecret(await this.#host.transportPublicKey(), secret)
+      const sealed = await sealSecret(this.#host, sealSecretFor('addSeal', 'tpm'), secret)
       await this.#rename(preparedPrefix, preparedPrefix + nameOf(sealed))
       return sealed
     })

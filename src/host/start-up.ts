@@ -17,7 +17,7 @@ import type { SealKind } from '../hsm/contract/domain-commands.ts'
 import type { DomainState, SignedDomainState } from '../hsm/contract/domain-state.ts'
 import { HsmError } from '../hsm/contract/errors.ts'
 import { chunkBytesMax } from '../hsm/contract/limits.ts'
-import { sealToTransportKey } from '../hsm/contract/transport.ts'
+import { type Destination, sealForCommand } from '../hsm/contract/sealed-part.ts'
 import type { FoundedDomain } from './data-folder.ts'
 import type { DoorClient } from './door-client.ts'
 import type { ModuleFiles } from './module-files.ts'
@@ -31,10 +31,16 @@ export interface Answer<N extends CommandName> {
 /** The host itself, in the record. */
 export const hostClaim: Claim = { identity: 'host', requestId: '', protocol: 'host', address: '' }
 
-/** The secret of a seal, sealed to the transport key of this start. */
+/** The secret of a seal, sealed to the transport key of this start for the command that takes it. */
 export interface FedSecret {
   readonly kind: SealKind
   readonly sealed: Uint8Array
+}
+
+/** Before anybody knows whether a domain is opened or founded. */
+export interface LaunchedSecret {
+  readonly kind: SealKind
+  readonly sealed: Readonly<Record<'found' | 'unlock', Uint8Array>>
 }
 
 /** A seal's secret, or the splitting of which shares were offered to the module. */
@@ -173,10 +179,29 @@ function behindLengths(pieces: readonly Uint8Array[]): Buffer {
   return Buffer.concat(framed)
 }
 
-/** Overwrites the bytes of the secret. */
-export function sealSecret(transportKey: Uint8Array, secret: Uint8Array): Buffer {
+/** A module of which a challenge can be asked. */
+export interface Sealing {
+  run(claim: Claim, command: Call<'getChallenge'>): Promise<Answer<'getChallenge'>>
+  transportPublicKey(): Promise<Uint8Array>
+}
+
+/** One that is not served yet. */
+export function sealingAt(door: DoorClient, transportKey: Uint8Array): Sealing {
+  const run = (claim: Claim, command: Call<'getChallenge'>) => ask(door, claim, command)
+  return { run, transportPublicKey: async () => transportKey }
+}
+
+/** For one command. Overwrites the bytes of the secret. @throws HsmError, HostError */
+export async function sealSecret(
+  module: Sealing,
+  destination: Destination,
+  secret: Uint8Array,
+): Promise<Buffer> {
   try {
-    return sealToTransportKey(transportKey, 'seal secret', secret)
+    const { command } = destination
+    const { result } = await module.run(hostClaim, call('getChallenge', { command }, {}))
+    const publicKey = await module.transportPublicKey()
+    return sealForCommand(publicKey, result.challenge, destination, secret)
   } finally {
     secret.fill(0)
   }

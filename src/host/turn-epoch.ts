@@ -10,12 +10,13 @@ import { setTimeout } from 'node:timers/promises'
 import type { Call, Claim, Commands } from '../hsm/contract/commands.ts'
 import type { SealKind } from '../hsm/contract/domain-commands.ts'
 import { HsmError } from '../hsm/contract/errors.ts'
+import { sealSecretFor } from '../hsm/contract/sealed-part.ts'
 import type { DoorClient } from './door-client.ts'
 import { isHostError } from './errors.ts'
 import type { ModuleFiles } from './module-files.ts'
 import type { EpochRequest, HostOptions } from './options.ts'
 import type { Session } from './session.ts'
-import { ask, call, sealSecret } from './start-up.ts'
+import { ask, call, type Sealing, sealSecret } from './start-up.ts'
 
 /** The new shares, one file behind the other, beside seal and state until somebody takes them away. */
 const sharesName = 'shares'
@@ -42,11 +43,13 @@ export interface OwnSecret {
 }
 
 export async function ownSecret(
-  { newSecret }: HostOptions,
-  transportKey: Uint8Array,
+  { newSecret, sealKind }: HostOptions,
+  module: Sealing,
 ): Promise<OwnSecret | undefined> {
   const own = await newSecret?.()
-  return own && { ...own, sealed: sealSecret(transportKey, own.secret) }
+  if (!own) return undefined
+  const destination = sealSecretFor('beginEpoch', sealKind)
+  return { ...own, sealed: await sealSecret(module, destination, own.secret) }
 }
 
 /**

@@ -158,10 +158,10 @@ suite('what they sign', () => {
     const seal: Ask = {
       command: 'addSeal',
       arguments: { seal: 'key-file' },
-      parts: { secret: caller.sealed('seal secret', Buffer.alloc(32, 1)) },
+      parts: { secret: caller.sealed('addSeal', 'key-file', Buffer.alloc(32, 1)) },
     }
     const signed = await approved(caller, seal, anna, ben)
-    const secret = caller.sealed('seal secret', Buffer.alloc(32, 2))
+    const secret = caller.sealed('addSeal', 'key-file', Buffer.alloc(32, 2))
     await refusesAndRecords(caller, 'APPROVAL_INVALID', {
       ...signed,
       parts: { ...signed.parts, secret },

@@ -51,7 +51,7 @@ suite('once', () => {
     const wrong: Ask = {
       command: 'addSeal',
       arguments: { seal: 'passphrase' },
-      parts: { secret: caller.sealed('seal secret', Buffer.from('short')) },
+      parts: { secret: caller.sealed('addSeal', 'passphrase', Buffer.from('short')) },
     }
     const failing = await approved(caller, wrong, anna, ben)
     // The second time it is the seal again that is refused, not the challenge.

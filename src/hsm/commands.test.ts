@@ -139,7 +139,7 @@ suite('keys', () => {
     const challenge = caller.module.challenges.issue('importKey', Date.now()).challenge
     const importContext = destinationContext(importDestination(args), challenge)
     const sealed = [
-      caller.sealed('seal secret', bytes),
+      caller.sealed('addSeal', 'key-file', bytes),
       sealToTransportKey(publicKey, 'import key', bytes),
       sealToTransportKey(publicKey, 'import key', bytes, importContext),
       sealForCommand(

@@ -266,7 +266,7 @@ suite('security levels', () => {
   /** At level 1, with a seal that no other level permits. */
   const foundedBelow = async (options: CallerOptions = {}, more: object = {}) => {
     const caller = new Caller({ clock, ...options })
-    const secret = caller.sealed('seal secret', Buffer.alloc(32, 7))
+    const secret = caller.sealed('found', 'key-file', Buffer.alloc(32, 7))
     const args = { development: false, seal: 'key-file', ...more }
     await caller.ok({ command: 'found', arguments: args, parts: { secret } })
     return caller
@@ -290,7 +290,7 @@ suite('security levels', () => {
       await own.ok({
         command: 'addSeal',
         arguments: { seal: 'passphrase' },
-        parts: { secret: own.sealed('seal secret', phrase) },
+        parts: { secret: own.sealed('addSeal', 'passphrase', phrase) },
       })
     ).parts
     assert(seal)
@@ -298,7 +298,7 @@ suite('security levels', () => {
     assert.equal(own.module.level, 2)
     const { caller, unlock } = await stagedAgain(own, { clock })
     await assert.rejects(unlock, { code: 'LEVEL_NOT_PERMITTED' })
-    const secret = caller.sealed('seal secret', phrase)
+    const secret = caller.sealed('unlock', 'passphrase', phrase)
     const args = { seal: 'passphrase' }
     await caller.ok({ command: 'unlock', arguments: args, parts: { seal, secret } })
     assert.equal(caller.module.level, 2)
@@ -326,7 +326,7 @@ suite('security levels', () => {
 
   test('no domain goes up while a seal is at work, which asked for the level before', async () => {
     const own = await foundedBelow()
-    const secret = own.sealed('seal secret', Buffer.from('correct horse battery staple'))
+    const secret = own.sealed('addSeal', 'passphrase', Buffer.from('correct horse battery staple'))
     const asks = [
       { command: 'addSeal', arguments: { seal: 'passphrase' }, parts: { secret } },
       changing({ people, level: 2, rules: allRules }),

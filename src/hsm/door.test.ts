@@ -193,7 +193,7 @@ suite('states at the door', () => {
     const { leaves } = await caller.ask({
       command: 'found',
       arguments: { development: true, seal: 'key-file' },
-      parts: { secret: caller.sealed('seal secret', Buffer.alloc(32, 7)) },
+      parts: { secret: caller.sealed('found', 'key-file', Buffer.alloc(32, 7)) },
     })
     assert.deepEqual(
       leaves.map(({ command }) => command),

@@ -11,12 +11,13 @@ import type { AnyRow } from './commands/row.ts'
 import { commandTable } from './commands.ts'
 import type { AlgorithmName, KeyTypeName, KeyUse } from './contract/algorithms.ts'
 import type { Claim } from './contract/commands.ts'
+import type { SealKind } from './contract/domain-commands.ts'
 import { HsmError, type HsmErrorCode } from './contract/errors.ts'
 import { cutParts, encodeFrame, type Frame, FrameReader, type Json } from './contract/frame.ts'
-import { type ImportTerms, sealKeyToImport } from './contract/import.ts'
+import { type ImportTerms, importDestination } from './contract/import.ts'
 import type { KeyTemplate } from './contract/keys.ts'
 import { decodeLeaf, decodeLeafGroup, type Leaf } from './contract/leaf.ts'
-import { sealToTransportKey } from './contract/transport.ts'
+import { type Destination, sealForCommand, sealSecretFor } from './contract/sealed-part.ts'
 import { serveDoor } from './door.ts'
 import { Module, type ModuleOptions } from './module.ts'
 import { systemClock, wallClock } from './record.ts'
@@ -29,6 +30,8 @@ export const claim: Claim = {
   protocol: 'test',
   address: 'here',
 }
+
+export type SealingCommand = Parameters<typeof sealSecretFor>[0]
 
 export interface Ask {
   readonly command: string
@@ -88,19 +91,25 @@ export class Caller {
     await caller.ok({
       command: 'found',
       arguments: { development: true, seal: 'key-file' },
-      parts: { secret: caller.sealed('seal secret', Buffer.alloc(32, 7)) },
+      parts: { secret: caller.sealed('found', 'key-file', Buffer.alloc(32, 7)) },
     })
     return caller
   }
 
-  sealed(purpose: 'seal secret' | 'custodian share', secret: Uint8Array): Buffer {
-    return sealToTransportKey(this.module.transport.publicKey, purpose, secret)
+  /** The secret of a seal for a challenge of its own. */
+  sealed(command: SealingCommand, seal: SealKind, secret: Uint8Array): Buffer {
+    return this.sealedFor(sealSecretFor(command, seal), secret)
+  }
+
+  sealedFor(destination: Destination, secret: Uint8Array): Buffer {
+    const { challenges, transport } = this.module
+    const { challenge } = challenges.issue(destination.command, this.module.now())
+    return sealForCommand(transport.publicKey, challenge, destination, secret)
   }
 
   /** A key to be imported with these arguments, for a challenge of its own. */
   sealedKey(terms: ImportTerms, bytes: Uint8Array): Buffer {
-    const { challenge } = this.module.challenges.issue('importKey', this.module.now())
-    return sealKeyToImport(this.module.transport.publicKey, challenge, terms, bytes)
+    return this.sealedFor(importDestination(terms), bytes)
   }
 
   /** Sends one frame and waits for its answer. */

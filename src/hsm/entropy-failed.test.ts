@@ -18,7 +18,7 @@ suite('a source that failed before', () => {
     const { items, changes, leaves } = await caller.ask({
       command: 'found',
       arguments: { development: true, seal: 'key-file' },
-      parts: { secret: caller.sealed('seal secret', Buffer.alloc(32, 7)) },
+      parts: { secret: caller.sealed('found', 'key-file', Buffer.alloc(32, 7)) },
     })
     assert.equal(items[0]?.error, undefined)
     assert.equal(changes.length, 0)

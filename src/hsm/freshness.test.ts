@@ -15,7 +15,7 @@ class Life {
 
   static async found(): Promise<Life> {
     const life = new Life()
-    const sealed = life.caller.sealed('seal secret', secret)
+    const sealed = life.caller.sealed('found', 'key-file', secret)
     const founding = { development: true, seal: 'key-file' }
     const { items, group } = await life.caller.ask({
       ...{ command: 'found', arguments: founding, parts: { secret: sealed } },
@@ -49,7 +49,7 @@ class Life {
     this.caller = new Caller()
     this.#stages.length = upTo
     for (const stage of this.#stages) await this.caller.ok(stage)
-    const sealed = this.caller.sealed('seal secret', secret)
+    const sealed = this.caller.sealed('unlock', 'key-file', secret)
     const parts = { seal: this.#seal, secret: sealed }
     const { group, changes } = await this.caller.ask({
       ...{ command: 'unlock', arguments: { seal: 'key-file' }, parts },

@@ -18,8 +18,9 @@ import { commands } from './commands.ts'
 import { isBoundByVersion } from './contract/approval.ts'
 import type { CommandName } from './contract/commands.ts'
 import { type RuleName, ruleNames } from './contract/domain-state.ts'
+import { passphrasesFor } from './contract/sealed-part.ts'
 import { encodeList } from './contract/share.ts'
-import { type Ask, Caller, newKeyId, template } from './door.testing.ts'
+import { type Ask, Caller, newKeyId, type SealingCommand, template } from './door.testing.ts'
 import { sealedPin } from './logins.testing.ts'
 
 const outcomeOf = async (caller: Caller, ask: Ask) => (await caller.one(ask)).error?.code
@@ -110,8 +111,10 @@ test('custodians are given, kept and left out under the rule founding too', asyn
       command: 'beginEpoch',
       arguments: { seal: 'key-file', ...(isShared ? { custodians } : {}) },
       parts: {
-        secret: caller.sealed('seal secret', Buffer.alloc(32, 8)),
-        ...(isShared ? { passphrases: caller.sealed('custodian share', passphrases) } : {}),
+        secret: caller.sealed('beginEpoch', 'key-file', Buffer.alloc(32, 8)),
+        ...(isShared
+          ? { passphrases: caller.sealedFor(passphrasesFor('beginEpoch'), passphrases) }
+          : {}),
       },
     }
     return signedAsk(caller, ask, await termsFor(caller, 'changeDomain'), signers)
@@ -254,11 +257,16 @@ suite('what waits for Argon2id', () => {
     )
     const versioned = await termsFor(caller, 'changeDomain')
     const arguments_ = { seal: 'passphrase' }
-    const secret = () => caller.sealed('seal secret', Buffer.from('correct horse battery'))
+    const secret = (command: SealingCommand) =>
+      caller.sealed(command, 'passphrase', Buffer.from('correct horse battery'))
     const asked = { command: 'getChallenge', arguments: { command: 'setPin' } }
     const challenge = String((await caller.ok(asked)).result.challenge)
-    const begin = { command: 'beginEpoch', arguments: arguments_, parts: { secret: secret() } }
-    const add = { command: 'addSeal', arguments: arguments_, parts: { secret: secret() } }
+    const begin = {
+      command: 'beginEpoch',
+      arguments: arguments_,
+      parts: { secret: secret('beginEpoch') },
+    }
+    const add = { command: 'addSeal', arguments: arguments_, parts: { secret: secret('addSeal') } }
     const pin = {
       command: 'setPin',
       arguments: { person: 'anna', challenge },

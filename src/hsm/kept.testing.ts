@@ -53,7 +53,7 @@ export class KeptModule {
     const { parts } = await kept.ok({
       command: 'found',
       arguments: { development: true, seal: 'key-file' },
-      parts: { secret: caller.sealed('seal secret', keySecret) },
+      parts: { secret: caller.sealed('found', 'key-file', keySecret) },
     })
     assert(parts.seal && parts.snapshot)
     kept.replaceState(parts.seal, [parts.snapshot])
@@ -73,7 +73,7 @@ export class KeptModule {
     await kept.ok({
       command: 'unlock',
       arguments: { seal: 'key-file' },
-      parts: { seal: disk.seal, secret: caller.sealed('seal secret', secret) },
+      parts: { seal: disk.seal, secret: caller.sealed('unlock', 'key-file', secret) },
     })
     return kept
   }

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
 import { newSigner } from './approvals.testing.ts'
-import { type Caller, newKeyId, template } from './door.testing.ts'
+import { type Caller, newKeyId, type SealingCommand, template } from './door.testing.ts'
 import { usesCountersMax } from './ledger.ts'
 import { approvedBy, logIn, pinCost, withPins } from './logins.testing.ts'
 import { officerFailuresMax } from './logins.ts'
@@ -40,14 +40,15 @@ suite('a ledger full of the uses of keys', () => {
 
   test('has room for seals, the end of a shredding and the counter of a TPM', async () => {
     const { caller } = await withPins()
-    const seal = (byte: number) => ({
+    const seal = (command: SealingCommand, byte: number) => ({
+      command,
       arguments: { seal: 'key-file' },
-      parts: { secret: caller.sealed('seal secret', Buffer.alloc(32, byte)) },
+      parts: { secret: caller.sealed(command, 'key-file', Buffer.alloc(32, byte)) },
     })
-    await caller.ok({ command: 'beginEpoch', ...seal(8) })
+    await caller.ok(seal('beginEpoch', 8))
     await caller.ok({ command: 'commitEpoch' })
     fillWithUses(caller)
-    await caller.ok({ command: 'addSeal', ...seal(9) })
+    await caller.ok(seal('addSeal', 9))
     const { parts } = await caller.ok({ command: 'retireKek' })
     assert(parts.certificate)
     const { ledger } = caller.module.open

@@ -109,7 +109,7 @@ suite('logging in', () => {
     await caller.ok({
       command: 'beginEpoch',
       arguments: { seal: 'key-file' },
-      parts: { secret: caller.sealed('seal secret', Buffer.alloc(32, 8)) },
+      parts: { secret: caller.sealed('beginEpoch', 'key-file', Buffer.alloc(32, 8)) },
     })
     await caller.ok({ command: 'commitEpoch' })
     assert.equal(caller.module.open.domain.epoch, 2)
@@ -233,7 +233,7 @@ suite('logging in', () => {
     await caller.ok({
       command: 'beginEpoch',
       arguments: { seal: 'key-file' },
-      parts: { secret: caller.sealed('seal secret', Buffer.alloc(32, 8)) },
+      parts: { secret: caller.sealed('beginEpoch', 'key-file', Buffer.alloc(32, 8)) },
     })
     assert.equal(await guess, 'MODULE_BUSY')
     await caller.ok({ command: 'abortEpoch' })

@@ -12,7 +12,7 @@ export const fixedClock: Clock = () => fixedMs * 1_000
 export async function stagedAgain(
   before: Caller,
   options: ConstructorParameters<typeof Caller>[0] = {},
-): Promise<{ caller: Caller; unlock: () => Promise<void> }> {
+): Promise<{ caller: Caller; seal: Uint8Array; unlock: () => Promise<void> }> {
   const answers = before.frames.map(decodeAnswer)
   const { seal, snapshot } = answers[0]?.items[0]?.parts ?? {}
   assert(seal && snapshot)
@@ -24,11 +24,11 @@ export async function stagedAgain(
   if (changes.length > 0) await stage('change', behindLengths(changes))
   await stage('group', behindLengths(answers.map(({ group }) => group)))
   const unlock = async () => {
-    const secret = caller.sealed('seal secret', Buffer.alloc(32, 7))
+    const secret = caller.sealed('unlock', 'key-file', Buffer.alloc(32, 7))
     const parts = { seal, secret }
     await caller.ok({ command: 'unlock', arguments: { seal: 'key-file' }, parts })
   }
-  return { caller, unlock }
+  return { caller, seal, unlock }
 }
 
 /** Another process of the same module. */

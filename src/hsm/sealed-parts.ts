@@ -36,9 +36,16 @@ export class SealedParts implements Disposable {
     return secret
   }
 
-  /** The command has done what it was asked: nothing of this is accepted again. */
-  useUp(): void {
+  /**
+   * The command has done what it was asked: nothing of this is accepted again. Answers how to open the
+   * challenges again, for what is taken back as a whole later.
+   */
+  useUp(): () => void {
+    const taken = [...this.#taken.values()]
     this.#taken.clear()
+    return () => {
+      for (const giveBack of taken) giveBack()
+    }
   }
 
   [Symbol.dispose](): void {

@@ -333,7 +333,7 @@ suite('zeroise', () => {
     const seal = (pass: string): Ask => ({
       command: 'addSeal',
       arguments: { seal: 'passphrase' },
-      parts: { secret: caller.sealed('seal secret', Buffer.from(pass)) },
+      parts: { secret: caller.sealed('addSeal', 'passphrase', Buffer.from(pass)) },
     })
     // At work on its Argon2id, after which it needs the root key.
     void caller.ask(seal('correct horse battery'))
@@ -348,7 +348,7 @@ suite('zeroise', () => {
   test('what was begun or comes in the same breath does not keep it from its end', async () => {
     const caller = await Caller.founded()
     const { reference } = await generate(caller, p256)
-    const secret = caller.sealed('seal secret', Buffer.alloc(32, 1))
+    const secret = caller.sealed('found', 'key-file', Buffer.alloc(32, 1))
     const asks: readonly Ask[] = [
       { command: 'destroyKey', arguments: reference },
       { command: 'zeroise', arguments: { reason: '' } },

@@ -62,7 +62,7 @@ export async function selfTest(
 }
 
 /** Commands that bring a secret from outside, sealed for a challenge (src/hsm/contract/sealed-part.ts). */
-export const sealedCommands = ['importKey'] as const
+export const sealedCommands = ['importKey', 'addSeal', 'beginEpoch'] as const
 type SealedCommand = (typeof sealedCommands)[number]
 
 /** Fresh at each start of the module: what is sealed to it is for this start. */

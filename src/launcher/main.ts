@@ -84,11 +84,11 @@ class Launcher {
       // Without a secret the kind says nothing.
       const kind = seal === 'shares' ? 'passphrase' : seal
       const secret = () => readSecret(this.#configuration)
-      const module = await startModule({ code, user }, secret)
+      const module = await startModule({ code, user }, kind, secret)
       this.#modules.set(number, module)
       module.child.once('exit', (exit, signal) => this.#ended(number, module, exit, signal))
-      const { pid = 0 } = module.child
-      const sealed = module.sealed && Buffer.from(module.sealed).toString('base64')
+      const { sealed, child } = module
+      const { pid = 0 } = child
       log('info', 'a module was started', { pid })
       this.#host.send({ say: 'started', number, pid, kind, sealed }, module.door)
       // Sent when the door that was handed over is closed here: from then on nobody else reads it.

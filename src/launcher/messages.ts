@@ -17,8 +17,8 @@ export type FromLauncher =
       readonly number: number
       readonly pid: number
       readonly kind: SealKind
-      /** The seal's secret, sealed to the transport key of this process, in base64; null without one. */
-      readonly sealed: string | null
+      /** The seal's secret, sealed to this process for either command, in base64; null without one. */
+      readonly sealed: Readonly<Record<'found' | 'unlock', string>> | null
     }
   | { readonly say: 'handedOver'; readonly number: number }
   | {

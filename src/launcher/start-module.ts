@@ -8,20 +8,24 @@
 import type { ChildProcess } from 'node:child_process'
 import { Socket } from 'node:net'
 import type { AnswerItem, RequestHeader } from '../hsm/contract/commands.ts'
+import type { SealKind } from '../hsm/contract/domain-commands.ts'
 import { cutParts, encodeFrame, type Frame, FrameReader } from '../hsm/contract/frame.ts'
-import { sealToTransportKey } from '../hsm/contract/transport.ts'
+import { sealForCommand, sealSecretFor } from '../hsm/contract/sealed-part.ts'
 import { LauncherError } from './errors.ts'
 import { LastWords, type ModuleSpawn, spawnModule } from './module-command.ts'
 
 /** From starting to an answer: loading, self-tests and the wall. */
 const answerMsMax = 30_000
 
+/** The launcher does not know which of them comes. */
+type SealedCommand = 'found' | 'unlock'
+
 export interface StartedModule {
   readonly child: ChildProcess
   readonly lastWords: LastWords
   readonly door: Socket
-  /** The secret, sealed to this process; null when there is none. */
-  readonly sealed: Uint8Array | null
+  /** The secret, sealed to this process for either command, in base64; null when there is none. */
+  readonly sealed: Readonly<Record<SealedCommand, string>> | null
 }
 
 /**
@@ -30,6 +34,7 @@ export interface StartedModule {
  */
 export async function startModule(
   spawned: ModuleSpawn,
+  kind: SealKind,
   secret: () => Promise<Uint8Array | null>,
 ): Promise<StartedModule> {
   const child = spawnModule(spawned)
@@ -38,10 +43,15 @@ export async function startModule(
   try {
     if (!(door instanceof Socket) || child.pid === undefined) throw notStarted('', 'no process')
     door.on('error', () => undefined)
-    const publicKey = await transportKey(child, door, lastWords)
+    const { publicKey, challenges } = await sealingKey(child, door, lastWords)
     const bytes = await secret()
     try {
-      const sealed = bytes && sealToTransportKey(publicKey, 'seal secret', bytes)
+      const seal = (command: SealedCommand, secretBytes: Uint8Array) => {
+        const destination = sealSecretFor(command, kind)
+        const sealed = sealForCommand(publicKey, challenges[command], destination, secretBytes)
+        return sealed.toString('base64')
+      }
+      const sealed = bytes && { found: seal('found', bytes), unlock: seal('unlock', bytes) }
       return { child, lastWords, door, sealed }
     } finally {
       bytes?.fill(0)
@@ -55,15 +65,25 @@ export async function startModule(
 const request: RequestHeader = {
   id: 1,
   claim: { identity: 'launcher', requestId: '', protocol: 'host', address: '' },
-  items: [{ command: 'getTransportKey', arguments: {}, parts: {} }],
+  items: [
+    { command: 'getTransportKey', arguments: {}, parts: {} },
+    { command: 'getChallenge', arguments: { command: 'found' }, parts: {} },
+    { command: 'getChallenge', arguments: { command: 'unlock' }, parts: {} },
+  ],
+}
+
+interface SealingKey {
+  readonly publicKey: Uint8Array
+  /** Hex. */
+  readonly challenges: Readonly<Record<SealedCommand, string>>
 }
 
 /** One question, one answer, and nothing of what comes behind it. */
-async function transportKey(
+async function sealingKey(
   child: ChildProcess,
   door: Socket,
   lastWords: LastWords,
-): Promise<Uint8Array> {
+): Promise<SealingKey> {
   const { promise, resolve, reject } = Promise.withResolvers<Frame>()
   const reader = new FrameReader(resolve, reject)
   const onData = (chunk: Buffer) => reader.push(chunk)
@@ -74,7 +94,7 @@ async function transportKey(
   child.once('error', reject)
   door.write(encodeFrame(request, []))
   try {
-    return publicKeyIn(await promise)
+    return sealingKeyIn(await promise)
   } catch (cause) {
     throw notStarted(lastWords.printable, cause instanceof Error ? cause.message : String(cause))
   } finally {
@@ -85,14 +105,21 @@ async function transportKey(
   }
 }
 
-function publicKeyIn({ header, body }: Frame): Uint8Array {
+function sealingKeyIn({ header, body }: Frame): SealingKey {
   const { id, leaves, changes, items } = header
-  const [item] = Array.isArray(items) ? (items as AnswerItem[]) : []
-  if (id !== 1 || item === undefined || 'error' in item) throw new Error('it gave no transport key')
-  const lengths = [Number(leaves), Number(changes), Number(item.parts.publicKey)]
+  const [key, found, unlock] = Array.isArray(items) ? (items as AnswerItem[]) : []
+  if (id !== 1 || key === undefined || 'error' in key) throw new Error('it gave no transport key')
+  const lengths = [Number(leaves), Number(changes), Number(key.parts.publicKey)]
   const publicKey = cutParts(body, lengths)[2]
   if (publicKey === undefined) throw new Error('it gave no transport key')
-  return publicKey
+  return { publicKey, challenges: { found: challengeIn(found), unlock: challengeIn(unlock) } }
+}
+
+function challengeIn(item: AnswerItem | undefined): string {
+  if (item === undefined || 'error' in item) throw new Error('it gave no challenge')
+  const { challenge } = item.result as { readonly challenge?: unknown }
+  if (typeof challenge === 'string') return challenge
+  throw new Error('it gave no challenge')
 }
 
 function notStarted(words: string, reason: string): LauncherError {

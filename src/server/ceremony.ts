@@ -38,7 +38,8 @@ async function conduct(folder: string, launched: boolean): Promise<void> {
     log,
     startModule: launched ? startByLauncher() : startOwnModule({ release, log }),
   })
-  answer({ transportKey: host.transportKey.toBase64() })
+  const { transportKey, challenge } = host.sealingKey
+  answer({ transportKey: transportKey.toBase64(), challenge })
   let seal: 'passphrase' | undefined
   for await (const line of createInterface({ input: process.stdin })) {
     try {

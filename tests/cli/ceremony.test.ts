@@ -216,6 +216,7 @@ suite('the ceremony', () => {
       const module = new ScratchModule(data)
       return {
         transportKey: module.transportKey,
+        challenge: module.challenge,
         found: (plan, secrets) =>
           at === 'found' ? Promise.reject(cut) : module.found(plan, secrets),
         commit: async () => {

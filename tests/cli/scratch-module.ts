@@ -7,6 +7,11 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import type { Founded, FoundingModule, SealedSecrets } from '../../src/cli/ceremony/founding.ts'
 import type { CeremonyPlan } from '../../src/cli/ceremony/plan.ts'
+import {
+  cutSealedPart,
+  destinationContext,
+  passphrasesFor,
+} from '../../src/hsm/contract/sealed-part.ts'
 import { Domain } from '../../src/hsm/domain.ts'
 import { foundDomainState, parseFounding } from '../../src/hsm/domain-state.ts'
 import { shareRoot, signFounding } from '../../src/hsm/founding.ts'
@@ -26,6 +31,8 @@ export class ScratchModule implements FoundingModule {
     return this.#transport.publicKey
   }
 
+  readonly challenge = 'ab'.repeat(32)
+
   /** Of the last founding. */
   get root(): Secret | undefined {
     return this.#domain?.root
@@ -35,8 +42,11 @@ export class ScratchModule implements FoundingModule {
     const { level, people, rules, tamper, custodians } = plan
     const domain = Domain.found({ development: false })
     this.#domain = domain
+    const { purpose, ...rest } = passphrasesFor('found')
+    const context = destinationContext({ purpose, ...rest }, this.challenge)
     using passphrases =
-      secrets.passphrases && this.#transport.open(secrets.passphrases, 'custodian share')
+      secrets.passphrases &&
+      this.#transport.open(cutSealedPart(secrets.passphrases).sealed, purpose, context)
     const shares = custodians ? await shareRoot(domain, custodians, passphrases) : undefined
     const time = Date.now()
     const founding = parseFounding({ level, people, rules, tamper })

@@ -10,7 +10,8 @@ import path from 'node:path'
 import { suite, test } from 'node:test'
 import type { Host } from '../../src/host/host.ts'
 import type { HostOptions } from '../../src/host/options.ts'
-import { sealToTransportKey } from '../../src/hsm/contract/transport.ts'
+import { sealSecret } from '../../src/host/start-up.ts'
+import { sealSecretFor } from '../../src/hsm/contract/sealed-part.ts'
 import { call, claimOf, openAt, withFolder } from './open.ts'
 
 const newSecret = 'another key file for tests, 32 bytes or more'
@@ -28,9 +29,11 @@ async function generate(host: Host, key: string) {
   return parts.wrapped
 }
 
+const sealedNew = (host: Host, secret: Uint8Array = Buffer.from(newSecret)) =>
+  sealSecret(host, sealSecretFor('beginEpoch', 'key-file'), secret)
+
 async function renew(host: Host) {
-  const transportKey = await host.transportPublicKey()
-  const sealed = sealToTransportKey(transportKey, 'seal secret', Buffer.from(newSecret))
+  const sealed = await sealedNew(host)
   return host.renewEpoch(claim, { sealed })
 }
 
@@ -82,11 +85,11 @@ suite('a new epoch on the disk', () => {
       const passphrase = 'a passphrase for tests'
       {
         await using host = await openAt(folder)
-        const transportKey = await host.transportPublicKey()
-        const sealed = sealToTransportKey(transportKey, 'seal secret', Buffer.from(newSecret))
-        const added = sealToTransportKey(transportKey, 'seal secret', Buffer.from(passphrase))
-        const adding = () => host.seals.add(claim, 'passphrase', added)
-        await Promise.all([adding(), host.renewEpoch(claim, { sealed }), adding()])
+        const destination = sealSecretFor('addSeal', 'passphrase')
+        const added = () => sealSecret(host, destination, Buffer.from(passphrase))
+        const [sealed, first, second] = [await sealedNew(host), await added(), await added()]
+        const adding = (secret: Uint8Array) => host.seals.add(claim, 'passphrase', secret)
+        await Promise.all([adding(first), host.renewEpoch(claim, { sealed }), adding(second)])
         const kinds = (await host.seals.list()).map(({ kind }) => kind)
         assert.deepEqual(kinds, ['key-file', 'passphrase'])
       }
@@ -100,11 +103,7 @@ suite('a new epoch on the disk', () => {
     'a refusal leaves everything as it was',
     withFolder(async (folder) => {
       await using host = await openAt(folder)
-      const short = sealToTransportKey(
-        await host.transportPublicKey(),
-        'seal secret',
-        Buffer.alloc(3),
-      )
+      const short = await sealedNew(host, Buffer.alloc(3))
       await assert.rejects(host.renewEpoch(claim, { sealed: short }), { code: 'ARGUMENT_INVALID' })
       await assert.rejects(host.renewEpoch(claim, {}), { code: 'ARGUMENT_INVALID' })
       assert.equal(host.status().state, 'operational')

@@ -18,7 +18,7 @@ test('a module of which no noise source passes its start-up test has failed, and
 
 test('a noise source that fails at work is a tamper signal; the module stops, and goes on seeding from the other', async () => {
   await using caller = await ProcessCaller.start(undefined, 'fading-noise-entry.ts')
-  const secret = caller.sealed('seal secret', Buffer.alloc(32, 7))
+  const secret = await caller.sealed('found', 'key-file', Buffer.alloc(32, 7))
   const args = { development: true, seal: 'key-file' }
   await caller.ok({ command: 'found', arguments: args, parts: { secret } })
   const ask = { command: 'random', arguments: { lengthBytes: 32, predictionResistance: true } }

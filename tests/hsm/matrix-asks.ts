@@ -14,6 +14,7 @@ import {
   newKeyId,
   p256,
   requestFor,
+  type SealingCommand,
   template,
 } from '../../src/hsm/door.testing.ts'
 
@@ -65,7 +66,8 @@ export const refusedThere: Readonly<Partial<Record<CommandName, HsmErrorCode>>> 
 }
 
 /** A caller at the door of a module in this process, or of one in its own. */
-type AnyCaller = Pick<Caller, 'ok' | 'sealed'> & {
+type AnyCaller = Pick<Caller, 'ok'> & {
+  sealed(...of: Parameters<Caller['sealed']>): Buffer | Promise<Buffer>
   sealedKey(...of: Parameters<Caller['sealedKey']>): Buffer | Promise<Buffer>
 }
 
@@ -89,7 +91,7 @@ export class MatrixDomain {
 
   static async found(): Promise<MatrixDomain> {
     const caller = new Caller()
-    const kept = keptOf(await caller.ask({ command: 'found', ...foundAsk(caller) }))
+    const kept = keptOf(await caller.ask({ command: 'found', ...(await foundAsk(caller)) }))
     const keys: Partial<Record<KeyName, Key>> = {}
     for (const [name, of] of Object.entries(templates)) {
       keys[name as KeyName] = await generate(caller, of)
@@ -124,7 +126,6 @@ export class MatrixDomain {
   /** What is to be sealed is sealed to this caller's module. */
   async asks(caller: AnyCaller): Promise<Asks> {
     const { p256: signing, aes, hmac, wrapping, target, hkdf, x25519, mlKem } = this.#keys
-    const sealed = caller.sealed('seal secret', secret)
     const made = this.#made
     const fresh = { key: newKeyId(), version: 1 }
     const template = { ...templates.target, exportable: false }
@@ -138,9 +139,12 @@ export class MatrixDomain {
       addEntropy: { arguments: { source: 'tpm' }, parts: { bytes: data } },
       sampleNoise: { arguments: { source: 'jitter', form: 'raw', count: 100 } },
       getTransportKey: {},
-      found: foundAsk(caller),
+      found: await foundAsk(caller),
       stage: { arguments: { kind: 'group' }, parts: { data } },
-      unlock: { arguments: byKeyFile, parts: { seal: this.#kept.seal, secret: sealed } },
+      unlock: {
+        arguments: byKeyFile,
+        parts: { seal: this.#kept.seal, ...(await sealedTo(caller, 'unlock')) },
+      },
       offerShare: { arguments: { challenge }, parts: { share: data } },
       lock: {},
       getChallenge: { arguments: { command: 'sign' } },
@@ -155,14 +159,14 @@ export class MatrixDomain {
       confirmWitness: { parts: { starts: data, record: data } },
       acknowledgeTamper: {},
       zeroise: { arguments: { reason: 'by hand' } },
-      addSeal: { arguments: byKeyFile, parts: { secret: sealed } },
+      addSeal: { arguments: byKeyFile, parts: await sealedTo(caller, 'addSeal') },
       removeSeal: { arguments: byKeyFile },
       takeSnapshot: { arguments: { piece: 0 } },
       signHead: {},
       attest: { arguments: { nonce } },
       attestKey: { ...loaded, arguments: { ...signing.reference, nonce } },
       getDomainStatement: {},
-      beginEpoch: { arguments: { seal: 'key-file' }, parts: { secret: sealed } },
+      beginEpoch: { arguments: byKeyFile, parts: await sealedTo(caller, 'beginEpoch') },
       takeEpochSnapshot: { arguments: { piece: 0 } },
       commitEpoch: {},
       abortEpoch: {},
@@ -197,9 +201,15 @@ export class MatrixDomain {
   }
 }
 
-function foundAsk(caller: AnyCaller): Omit<Ask, 'command'> {
-  const sealed = caller.sealed('seal secret', secret)
-  return { arguments: { development: true, seal: 'key-file' }, parts: { secret: sealed } }
+async function sealedTo(caller: AnyCaller, command: SealingCommand) {
+  return { secret: await caller.sealed(command, 'key-file', secret) }
+}
+
+async function foundAsk(caller: AnyCaller): Promise<Omit<Ask, 'command'>> {
+  return {
+    arguments: { development: true, seal: 'key-file' },
+    parts: await sealedTo(caller, 'found'),
+  }
 }
 
 /** A use that brings its key. */

@@ -4,15 +4,17 @@ import assert from 'node:assert/strict'
 import path from 'node:path'
 import { type ModuleEnd, ModuleProcess } from '../../src/host/module-process.ts'
 import type { CommandName } from '../../src/hsm/contract/commands.ts'
+import type { SealKind } from '../../src/hsm/contract/domain-commands.ts'
 import { encodeFrame, type Frame, FrameReader } from '../../src/hsm/contract/frame.ts'
 import { type ImportTerms, sealKeyToImport } from '../../src/hsm/contract/import.ts'
-import { sealToTransportKey } from '../../src/hsm/contract/transport.ts'
+import { sealForCommand, sealSecretFor } from '../../src/hsm/contract/sealed-part.ts'
 import {
   type Ask,
   decodeAnswer,
   encodeAsks,
   type FrameAnswer,
   type ItemAnswer,
+  type SealingCommand,
 } from '../../src/hsm/door.testing.ts'
 import { uncheckedCode } from '../../src/launcher/release.ts'
 
@@ -64,8 +66,10 @@ export class ProcessCaller implements AsyncDisposable {
     return this.#process.ended
   }
 
-  sealed(purpose: 'seal secret', secret: Uint8Array): Buffer {
-    return sealToTransportKey(this.#transportKey, purpose, secret)
+  /** The secret of a seal, for a challenge of its own. */
+  async sealed(command: SealingCommand, seal: SealKind, secret: Uint8Array): Promise<Buffer> {
+    const challenge = await this.#challenge(command)
+    return sealForCommand(this.#transportKey, challenge, sealSecretFor(command, seal), secret)
   }
 
   /** A key to be imported with these arguments, for a challenge of its own. */

@@ -95,9 +95,19 @@ suite('docs/formats/door.md section 7', () => {
       arguments: { development: true, seal: 'passphrase' },
       parts: { secret: sealed },
     })
-    const sealed = sealByText(publicKey, 'seal secret')
-    const refused = [sealByText(publicKey, 'import key'), sealed.subarray(1), sealed.subarray(0, 9)]
-    for (const part of [0, 1, 1_089, 1_121, sealed.length - 1]) {
+    const { challenge } = (
+      await caller.ok({ command: 'getChallenge', arguments: { command: 'found' } })
+    ).result
+    const text = `{"challenge":"${challenge}","command":"found","seal":"passphrase"}`
+    const front = Buffer.from(String(challenge), 'hex')
+    const part = (purpose: string, data = text) =>
+      Buffer.concat([front, sealByText(publicKey, purpose, Buffer.from(data))])
+    const sealed = part('seal secret')
+    const refused: Buffer[] = [part('import key'), sealed.subarray(1), sealed.subarray(0, 9)]
+    for (const other of ['', text.replace('found', 'unlock'), text.replace('phrase', 'phrases')]) {
+      refused.push(part('seal secret', other))
+    }
+    for (const part of [0, 31, 32, 33, 1_121, 1_153, sealed.length - 1]) {
       refused.push(flipBit(sealed, part * 8))
     }
     for (const wrong of refused) {

@@ -24,7 +24,7 @@ suite('the end of a module', () => {
   ] as const) {
     test(`by ${signal}: the process ends with 86, and its last word is signed`, async () => {
       await using caller = await ProcessCaller.start()
-      const secret = caller.sealed('seal secret', Buffer.alloc(32, 7))
+      const secret = await caller.sealed('found', 'key-file', Buffer.alloc(32, 7))
       const found = { development: true, seal: 'key-file' }
       await caller.ok({ command: 'found', arguments: found, parts: { secret } })
       const change = { tamper: { 'chassis-opened': 2 } }
@@ -58,7 +58,7 @@ suite('the end of a module', () => {
       assertRoot()
       await using caller = await ProcessCaller.start(undefined, 'lingering-entry.ts')
       const keyFile = randomBytes(32)
-      const secret = caller.sealed('seal secret', keyFile)
+      const secret = await caller.sealed('found', 'key-file', keyFile)
       const found = { development: true, seal: 'key-file' }
       const { parts } = await caller.ok({ command: 'found', arguments: found, parts: { secret } })
       assert(parts.seal)

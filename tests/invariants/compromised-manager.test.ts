@@ -58,7 +58,8 @@ suite('invariant 8: a compromised manager', { timeout: 60_000 }, () => {
 
   /** What he asks, and has no approvals for. */
   const forbidden = (): readonly Ask[] => {
-    const secret = caller.sealed('seal secret', Buffer.alloc(32, 9))
+    const secret = (command: 'addSeal' | 'beginEpoch') =>
+      caller.sealed(command, 'passphrase', Buffer.alloc(32, 9))
     const people = [...officers, mallory].map(({ asked }) => asked)
     const data = Buffer.from('Pay Mallory.')
     const change = (what: object): Ask => ({
@@ -77,10 +78,18 @@ suite('invariant 8: a compromised manager', { timeout: 60_000 }, () => {
       { command: 'wrapKey', arguments: { ...keys.wrapping, target: keys.exportable } },
       { command: 'destroyKey', arguments: { ...keys.signing } },
       { command: 'sign', arguments: { ...keys.guarded }, parts: { data } },
-      { command: 'addSeal', arguments: { seal: 'passphrase' }, parts: { secret } },
+      {
+        command: 'addSeal',
+        arguments: { seal: 'passphrase' },
+        parts: { secret: secret('addSeal') },
+      },
       { command: 'rotateKek' },
       { command: 'retireKek' },
-      { command: 'beginEpoch', arguments: { seal: 'passphrase' }, parts: { secret } },
+      {
+        command: 'beginEpoch',
+        arguments: { seal: 'passphrase' },
+        parts: { secret: secret('beginEpoch') },
+      },
       { command: 'zeroise', arguments: { reason: 'by Mallory' } },
       { command: 'resetLogin', arguments: { person: 'Olga' } },
       change({ people }),

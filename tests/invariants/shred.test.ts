@@ -9,10 +9,11 @@ import { cpSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { test } from 'node:test'
 import type { Host } from '../../src/host/host.ts'
+import { sealSecret } from '../../src/host/start-up.ts'
 import { openDomainStatement } from '../../src/hsm/contract/attestation.ts'
 import { verifyCertificate } from '../../src/hsm/contract/certificate.ts'
 import type { KeyId } from '../../src/hsm/contract/keys.ts'
-import { sealToTransportKey } from '../../src/hsm/contract/transport.ts'
+import { sealSecretFor } from '../../src/hsm/contract/sealed-part.ts'
 import { bootstrap } from '../../src/kms/access/bootstrap.ts'
 import { roles } from '../../src/kms/access/permissions.ts'
 import { systemCaller } from '../../src/kms/commands.ts'
@@ -76,8 +77,8 @@ test(
     cpSync(folder, backup, { recursive: true })
     await destroyKey(kms, who, 'default', 'gone', { confirm: 'gone' })
 
-    const transportKey = await before.transportPublicKey()
-    const sealed = sealToTransportKey(transportKey, 'seal secret', Buffer.from(newSecret))
+    const destination = sealSecretFor('beginEpoch', 'key-file')
+    const sealed = await sealSecret(before, destination, Buffer.from(newSecret))
     const { domainId } = before.status()
     await assert.rejects(shred(kms, who, { confirm: 'no', sealed }), {
       code: 'CONFIRMATION_INVALID',

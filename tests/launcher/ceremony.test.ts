@@ -13,13 +13,13 @@ import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, before, suite, test } from 'node:test'
 import { ruleNames } from '../../src/hsm/contract/domain-state.ts'
+import { passphrasesFor, sealForCommand } from '../../src/hsm/contract/sealed-part.ts'
 import { checkShare, encodeList } from '../../src/hsm/contract/share.ts'
 import {
   type Transcript,
   transcriptFormat,
   verifyTranscript,
 } from '../../src/hsm/contract/transcript.ts'
-import { sealToTransportKey } from '../../src/hsm/contract/transport.ts'
 import { assertRoot } from '../invariants/scan.ts'
 import { hostUid, moduleUid, Tree } from './tree.ts'
 
@@ -83,11 +83,17 @@ class Ceremony {
   }
 }
 
-function orderFor(transportKey: unknown): object {
+function orderFor({
+  transportKey,
+  challenge,
+}: {
+  transportKey?: unknown
+  challenge?: unknown
+}): object {
   const list = encodeList([passphrase, passphrase])
   const key = Buffer.from(String(transportKey), 'base64')
-  const passphrases = sealToTransportKey(key, 'custodian share', list).toString('base64')
-  return { arguments: asked, secret: null, passphrases }
+  const sealed = sealForCommand(key, String(challenge), passphrasesFor('found'), list)
+  return { arguments: asked, secret: null, passphrases: sealed.toString('base64') }
 }
 
 suite('the ceremony under the launcher', () => {
@@ -101,9 +107,9 @@ suite('the ceremony under the launcher', () => {
       '--',
       `--data=${tree.data}`,
     ])
-    const { transportKey } = await ceremony.next()
-    assert(transportKey)
-    const found = await ceremony.next(orderFor(transportKey))
+    const started = await ceremony.next()
+    assert(started.transportKey && started.challenge)
+    const found = await ceremony.next(orderFor(started))
     assert(found.founding, JSON.stringify(found))
     const file = path.join(tree.data, 'keyhold.json')
     assert(!readFileSync(file, 'utf8').includes('domainId'))
@@ -123,8 +129,8 @@ suite('the ceremony under the launcher', () => {
   test('without the launcher the module refuses the level', async () => {
     const program = path.join(import.meta.dirname, '../../src/server/ceremony.ts')
     const ceremony = new Ceremony(process.execPath, [program, `--data=${tree.file('other')}`])
-    const { transportKey } = await ceremony.next()
-    const { error } = await ceremony.next(orderFor(transportKey))
+    const started = await ceremony.next()
+    const { error } = await ceremony.next(orderFor(started))
     assert.equal((error as { code: string }).code, 'LEVEL_NOT_PERMITTED')
     assert.equal(await ceremony.end(), 0)
   })

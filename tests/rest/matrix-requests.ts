@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
-import { sealToTransportKey } from '../../src/hsm/contract/transport.ts'
+import { sealForCommand, sealSecretFor } from '../../src/hsm/contract/sealed-part.ts'
 import type { Route } from '../../src/protocols/rest/route.ts'
 import { base64, bytesOf, type Installation, keysPath, namespace, unique } from './people.ts'
 import { sealedKey } from './sealed-key.ts'
@@ -175,9 +175,11 @@ async function rotated({ server }: Installation): Promise<void> {
 }
 
 async function newSeal({ server }: Installation): Promise<object> {
-  const { body } = await server.ok('GET', '/v1/transport-key')
+  const { body } = await server.ok('GET', '/v1/transport-key?command=addSeal')
   const passphrase = Buffer.from('a passphrase for tests')
-  const sealed = sealToTransportKey(bytesOf(body.publicKey), 'seal secret', passphrase)
+  const [publicKey, challenge] = [bytesOf(body.publicKey), String(body.challenge)]
+  const destination = sealSecretFor('addSeal', 'passphrase')
+  const sealed = sealForCommand(publicKey, challenge, destination, passphrase)
   return { kind: 'passphrase', sealed: base64(sealed) }
 }
 

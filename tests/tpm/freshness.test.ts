@@ -12,6 +12,7 @@ import type { Host } from '../../src/host/host.ts'
 import { tpmPlace } from '../../src/host/seals.ts'
 import { sealSecret } from '../../src/host/start-up.ts'
 import { makeTpmSeal, openTpmSeal, policyDefault } from '../../src/host/tpm/seal.ts'
+import { sealSecretFor } from '../../src/hsm/contract/sealed-part.ts'
 import { call, claimOf, openAt } from '../host/open.ts'
 import { SoftwareTpm } from './swtpm.ts'
 
@@ -111,7 +112,7 @@ suite('freshness', { timeout: 120_000 }, () => {
       folder,
       async (host) => {
         const typed = Buffer.from('correct horse battery staple')
-        const sealed = sealSecret(await host.transportPublicKey(), typed)
+        const sealed = await sealSecret(host, sealSecretFor('addSeal', 'passphrase'), typed)
         await host.seals.add(claim, 'passphrase', sealed)
       },
       true,

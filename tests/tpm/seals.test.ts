@@ -14,6 +14,7 @@ import type { Host } from '../../src/host/host.ts'
 import { tpmPlace } from '../../src/host/seals.ts'
 import { sealSecret } from '../../src/host/start-up.ts'
 import { makeTpmSeal, openTpmSeal, policyDefault } from '../../src/host/tpm/seal.ts'
+import { sealSecretFor } from '../../src/hsm/contract/sealed-part.ts'
 import { keyhold, start } from '../cli/keyhold.ts'
 import { claimOf, openAt, random } from '../host/open.ts'
 import { SoftwareTpm } from './swtpm.ts'
@@ -54,7 +55,11 @@ suite('seals side by side', { timeout: 120_000 }, () => {
     })
 
   const add = async (host: Host, secret: string): Promise<void> => {
-    const sealed = sealSecret(await host.transportPublicKey(), Buffer.from(secret))
+    const sealed = await sealSecret(
+      host,
+      sealSecretFor('addSeal', 'passphrase'),
+      Buffer.from(secret),
+    )
     await host.seals.add(claim, 'passphrase', sealed)
   }
   const kindsOf = async (host: Host) => (await host.seals.list()).map(({ kind }) => kind)

@@ -69,7 +69,7 @@ async function found(
   }
   if (state.prepared !== null) await folder.forgetPrepared()
   await using module = await startModule(state.data)
-  const { secrets, passphrases } = await collectSecrets(plan, module.transportKey, attendants)
+  const { secrets, passphrases } = await collectSecrets(plan, module, attendants)
   try {
     await folder.prepare(await module.found(plan, secrets))
     await checkByPassphrase(folder, passphrases)
@@ -82,7 +82,7 @@ async function found(
 
 async function collectSecrets(
   { custodians, seal }: CeremonyPlan,
-  transportKey: Uint8Array,
+  module: FoundingModule,
   attendants: Attendants,
 ): Promise<{ readonly secrets: SealedSecrets; readonly passphrases: Passphrases }> {
   const passphrases = new Map<string, Uint8Array>()
@@ -98,8 +98,8 @@ async function collectSecrets(
   }
   const copies = [...passphrases.values()].map((bytes) => secretCopy(bytes))
   const secrets = {
-    seal: sealSecret && sealSealSecret(transportKey, sealSecret),
-    passphrases: copies.length > 0 ? sealPassphrases(transportKey, copies) : undefined,
+    seal: sealSecret && sealSealSecret(module, sealSecret),
+    passphrases: copies.length > 0 ? sealPassphrases(module, copies) : undefined,
   }
   return { secrets, passphrases }
 }

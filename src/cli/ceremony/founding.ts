@@ -4,9 +4,9 @@
  */
 
 import type { SignedDomainState } from '../../hsm/contract/domain-state.ts'
+import { passphrasesFor, sealForCommand, sealSecretFor } from '../../hsm/contract/sealed-part.ts'
 import { encodeList } from '../../hsm/contract/share.ts'
 import type { SignedFounding } from '../../hsm/contract/transcript.ts'
-import { sealToTransportKey } from '../../hsm/contract/transport.ts'
 import type { CeremonyPlan } from './plan.ts'
 
 /** Sealed to the module's transport key. */
@@ -27,16 +27,21 @@ export interface Founded {
 export interface FoundingModule extends AsyncDisposable {
   /** For this start of the module. */
   readonly transportKey: Uint8Array
+  /** Hex, for `found`. */
+  readonly challenge: string
   /** The domain is not founded before commit: until then it can be done again. */
   found(plan: CeremonyPlan, secrets: SealedSecrets): Promise<Founded>
   /** From here on the domain exists. */
   commit(): Promise<void>
 }
 
+type To = Pick<FoundingModule, 'transportKey' | 'challenge'>
+
 /** Overwrites the bytes. */
-export function sealSealSecret(transportKey: Uint8Array, secret: Uint8Array): Buffer {
+export function sealSealSecret({ transportKey, challenge }: To, secret: Uint8Array): Buffer {
   try {
-    return sealToTransportKey(transportKey, 'seal secret', secret)
+    const destination = sealSecretFor('found', 'passphrase')
+    return sealForCommand(transportKey, challenge, destination, secret)
   } finally {
     secret.fill(0)
   }
@@ -44,12 +49,12 @@ export function sealSealSecret(transportKey: Uint8Array, secret: Uint8Array): Bu
 
 /** Overwrites the bytes. */
 export function sealPassphrases(
-  transportKey: Uint8Array,
+  { transportKey, challenge }: To,
   passphrases: readonly Uint8Array[],
 ): Buffer {
   const list = encodeList(passphrases)
   try {
-    return sealToTransportKey(transportKey, 'custodian share', list)
+    return sealForCommand(transportKey, challenge, passphrasesFor('found'), list)
   } finally {
     for (const bytes of [list, ...passphrases]) bytes.fill(0)
   }

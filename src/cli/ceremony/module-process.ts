@@ -27,7 +27,7 @@ const signed = z.strictObject({
   signature: z.strictObject({ ed25519: z.string(), mlDsa65: z.string() }),
 })
 const answers = {
-  started: z.strictObject({ transportKey: bytes }),
+  started: z.strictObject({ transportKey: bytes, challenge: z.string().regex(/^[0-9a-f]{64}$/) }),
   founded: z.strictObject({ shares: z.array(bytes), domainState: signed, founding: signed }),
   committed: z.strictObject({ committed: z.literal(true) }),
 }
@@ -52,9 +52,10 @@ export async function startFoundingModule(
   const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'pipe'] })
   const line = new Lines(child)
   try {
-    const { transportKey } = await line.next(answers.started)
+    const { transportKey, challenge } = await line.next(answers.started)
     return {
       transportKey,
+      challenge,
       found: (plan, secrets) => {
         line.write(order(plan, secrets))
         return line.next(answers.founded) satisfies Promise<Founded>

@@ -149,7 +149,7 @@ export async function newEpoch(client: Client, options: NewEpochOptions) {
   const { development } = await client.call('getStatus', {})
   const { custodians: file } = options
   const custodians = file ? await readCustodians(file) : undefined
-  const sealed = development ? undefined : await sealedPassphrase(client, options)
+  const sealed = development ? undefined : await sealedPassphrase(client, options, 'beginEpoch')
   return { ...(sealed ? { sealed } : {}), ...(custodians ? { custodians } : {}) }
 }
 

@@ -5,7 +5,7 @@
 
 import type { Command } from 'commander'
 import type { AnswerOf, Client } from '../../client/client.ts'
-import { sealToTransportKey } from '../../hsm/contract/transport.ts'
+import { sealForCommand, sealSecretFor } from '../../hsm/contract/sealed-part.ts'
 import { readSigned } from '../approvals/request-file.ts'
 import { oneOf } from '../options.ts'
 import { table, time, UsageError } from '../output.ts'
@@ -16,7 +16,7 @@ import {
   domainFileHelp,
   domainFileOption,
   domainOf,
-  transportKeyFor,
+  sealingKeyFor,
 } from '../transport-key.ts'
 import { type ApprovalsOptions, approvalsOption, oneSet } from './domain.ts'
 
@@ -140,7 +140,11 @@ export async function sealedSecret(client: Client, options: SealOptions) {
   if (tpm ? passphraseFile !== undefined : pcrs !== undefined) {
     throw new UsageError('a seal is by --tpm, with --pcrs, or by a passphrase')
   }
-  if (!tpm) return { kind: 'passphrase', sealed: await sealedPassphrase(client, options) } as const
+  if (!tpm)
+    return {
+      kind: 'passphrase',
+      sealed: await sealedPassphrase(client, options, 'addSeal'),
+    } as const
   const body = pcrs === undefined ? {} : { pcrs }
   const { sealed } = await client.call('prepareTpmSeal', { body })
   return { kind: 'tpm', sealed } as const
@@ -150,12 +154,14 @@ export async function sealedSecret(client: Client, options: SealOptions) {
 export async function sealedPassphrase(
   client: Client,
   options: PassphraseOptions & DomainFileOptions,
+  command: 'addSeal' | 'beginEpoch',
 ): Promise<Uint8Array> {
   const domain = await domainOf(options)
   const passphrase = await readPassphrase(options, { what: 'New passphrase', isNew: true })
   try {
-    const publicKey = await transportKeyFor(client, domain)
-    return sealToTransportKey(publicKey, 'seal secret', passphrase)
+    const { publicKey, challenge } = await sealingKeyFor(client, command, domain)
+    const destination = sealSecretFor(command, 'passphrase')
+    return sealForCommand(publicKey, challenge, destination, passphrase)
   } finally {
     passphrase.fill(0)
   }

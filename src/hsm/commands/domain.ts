@@ -28,7 +28,7 @@ const commandPattern = /^[a-zA-Z]+$/
 
 export const getChallenge = command({
   name: 'getChallenge',
-  states: ['locked', ...whileOpen],
+  states: ['uninitialised', 'locked', ...whileOpen],
   ...unrestricted,
   record: 'nothing',
   parts: {},

@@ -97,7 +97,7 @@ async function begun(kept: KeptModule): Promise<{ seal: Uint8Array; snapshot: Ui
   const { parts } = await kept.ok({
     command: 'beginEpoch',
     arguments: { seal: 'key-file' },
-    parts: { secret: kept.caller.sealed('seal secret', newSecret) },
+    parts: { secret: kept.caller.sealed('beginEpoch', 'key-file', newSecret) },
   })
   assert(parts.seal)
   const snapshot: Uint8Array[] = []
@@ -201,7 +201,7 @@ suite('a new epoch', () => {
 
   test('the certificate names what is not proved destroyed, and is checked offline', async () => {
     const kept = await KeptModule.founded()
-    const extra = kept.caller.sealed('seal secret', Buffer.alloc(32, 9))
+    const extra = kept.caller.sealed('addSeal', 'key-file', Buffer.alloc(32, 9))
     await kept.ok({
       command: 'addSeal',
       arguments: { seal: 'key-file' },

@@ -11,7 +11,6 @@ import { type SealKind, sealKinds } from '../contract/domain-commands.ts'
 import type { RuleName } from '../contract/domain-state.ts'
 import { HsmError } from '../contract/errors.ts'
 import { encodeList } from '../contract/share.ts'
-import type { TransportPurpose } from '../contract/transport.ts'
 import type { Domain } from '../domain.ts'
 import { type CustodiansAsked, parseCustodians, shareRoot } from '../founding.ts'
 import { watchDomainState } from '../gate.ts'
@@ -20,13 +19,16 @@ import { assertSealPermitted } from '../levels.ts'
 import type { Module } from '../module.ts'
 import { assertNoneBefore, endShredding, prepareEpoch, shredCertificate } from '../next-epoch.ts'
 import { parseChoice, parseKeyReference, parseNothing, parseObject } from '../parse.ts'
+import { SealedParts } from '../sealed-parts.ts'
 import { makeSeal } from '../seals.ts'
 import type { OpenModule } from '../unlock.ts'
-import { keepersOf, passphrasesBytesMax, sealedSecret } from './found.ts'
+import { keepersOf, openBrought, passphrasesBytesMax, sealedSecret } from './found.ts'
 import { parsePiece } from './life.ts'
 import { command, underRule, unrestricted } from './row.ts'
 
 const operational = ['operational'] as const
+/** How to open the challenges again with which an epoch was begun. */
+const givingBack = new WeakMap<OpenModule, () => void>()
 
 export const rotateKek = command({
   name: 'rotateKek',
@@ -121,14 +123,8 @@ async function begin(
   assertNoneBefore(module.open.domain)
   const assertUnchanged = watchDomainState(module)
   if (kind) assertSealPermitted(module.level, kind)
-  if ((kind === undefined) !== (parts.secret === undefined)) {
-    throw new HsmError('ARGUMENT_INVALID', 'a seal and its secret come together')
-  }
-  using opened = new DisposableStack()
-  const open = (part: Uint8Array | undefined, purpose: TransportPurpose) =>
-    part && opened.use(module.transport.open(part, purpose))
-  const secret = open(parts.secret, 'seal secret')
-  const passphrases = open(parts.passphrases, 'custodian share')
+  using brought = new SealedParts(module)
+  const { secret, passphrases } = openBrought(brought, 'beginEpoch', kind, parts)
   using owned = new DisposableStack()
   const domain = owned.use(module.open.domain.inNextEpoch())
   const seal = kind && secret ? await makeSeal(kind, secret, domain) : undefined
@@ -142,6 +138,7 @@ async function begin(
   })
   owned.move()
   module.prepareNext(next)
+  givingBack.set(next, brought.useUp())
   const { version } = next.ledger.domainState
   const answer = {
     ...(seal ? { seal } : {}),
@@ -191,6 +188,8 @@ export const abortEpoch = command({
   parts: {},
   parse: parseNothing,
   run: (module) => {
+    // So that a turn which failed outside can be repeated.
+    if (module.next) givingBack.get(module.next)?.()
     module.letGoOfNext()
     return { result: {}, parts: {} }
   },

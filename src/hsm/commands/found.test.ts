@@ -10,6 +10,7 @@ import type { AlgorithmName } from '../contract/algorithms.ts'
 import { openDomainStatement, verifyAttestation } from '../contract/attestation.ts'
 import { encodeCustodianPublicKey } from '../contract/custodian-key.ts'
 import { openSignedDomainState, ruleNames } from '../contract/domain-state.ts'
+import { passphrasesFor } from '../contract/sealed-part.ts'
 import { decodeList, encodeList, encodeOfferedShare, type ShareKey } from '../contract/share.ts'
 import { type Transcript, transcriptFormat, verifyTranscript } from '../contract/transcript.ts'
 import { sealToTransportKey } from '../contract/transport.ts'
@@ -41,11 +42,7 @@ const rules = Object.fromEntries(ruleNames.map((name) => [name, twoOf]))
 const founding = { level: 2, people, rules, tamper: {} }
 
 function found(caller: Caller, more: object = {}, parts: Record<string, Uint8Array> = {}) {
-  const passphrases = sealToTransportKey(
-    caller.module.transport.publicKey,
-    'custodian share',
-    encodeList([passphrase]),
-  )
+  const passphrases = caller.sealedFor(passphrasesFor('found'), encodeList([passphrase]))
   const args = { development: false, founding, custodians, ...more }
   return caller.one({ command: 'found', arguments: args, parts: { passphrases, ...parts } })
 }
@@ -128,7 +125,7 @@ suite('founding', () => {
       assert.equal(error?.code, code, JSON.stringify(more).slice(0, 80))
       assert.equal(caller.module.state, 'uninitialised')
     }
-    const sealed = caller.sealed('seal secret', secret)
+    const sealed = caller.sealed('found', 'key-file', secret)
     const withKeyFile = await found(caller, { seal: 'key-file' }, { secret: sealed })
     assert.equal(withKeyFile.error?.code, 'LEVEL_NOT_PERMITTED', 'a key file is for level 1')
     assert.equal((await found(caller)).error, undefined)
@@ -157,13 +154,13 @@ suite('founding', () => {
 
   test('a seal beside the shares opens too', async () => {
     const caller = new Caller()
-    const sealed = caller.sealed('seal secret', passphrase)
+    const sealed = caller.sealed('found', 'passphrase', passphrase)
     const founded = await found(caller, { seal: 'passphrase' }, { secret: sealed })
     assert.equal(founded.error, undefined)
     const { seal } = founded.parts
     assert(seal)
     const again = await restarted(founded)
-    const parts = { seal, secret: again.sealed('seal secret', passphrase) }
+    const parts = { seal, secret: again.sealed('unlock', 'passphrase', passphrase) }
     await again.ok({ command: 'unlock', arguments: { seal: 'passphrase' }, parts })
     assert.equal(again.module.level, 2)
   })

@@ -5,8 +5,8 @@ import { type SealKind, sealKinds } from '../contract/domain-commands.ts'
 import type { Custodians } from '../contract/domain-state.ts'
 import { HsmError } from '../contract/errors.ts'
 import { sealSecretBytesMax } from '../contract/limits.ts'
+import { passphrasesFor, sealedPartOverheadBytes, sealSecretFor } from '../contract/sealed-part.ts'
 import { encodeList, sharesMax } from '../contract/share.ts'
-import { type TransportPurpose, transportOverheadBytes } from '../contract/transport.ts'
 import { Domain } from '../domain.ts'
 import {
   type Founding,
@@ -18,14 +18,15 @@ import { type CustodiansAsked, parseCustodians, shareRoot, signFounding } from '
 import { assertSealPermitted, assertStanding } from '../levels.ts'
 import type { Module } from '../module.ts'
 import { parseBoolean, parseChoice, parseObject } from '../parse.ts'
+import { SealedParts } from '../sealed-parts.ts'
 import { makeSeal } from '../seals.ts'
 import type { ShareSet } from '../shares.ts'
 import { foundState } from '../unlock.ts'
 import { command, unrestricted } from './row.ts'
 
-export const sealedSecret = { bytesMax: sealSecretBytesMax + transportOverheadBytes }
+export const sealedSecret = { bytesMax: sealSecretBytesMax + sealedPartOverheadBytes }
 /** Each passphrase behind its length. */
-export const passphrasesBytesMax = sharesMax * (2 + sealSecretBytesMax) + transportOverheadBytes
+export const passphrasesBytesMax = sharesMax * (2 + sealSecretBytesMax) + sealedPartOverheadBytes
 
 interface FoundArguments {
   readonly development: boolean
@@ -68,14 +69,8 @@ async function foundDomain(
   // Before there is anything; the module asks again when it enters the domain.
   if (kind) assertSealPermitted(founding.level, kind)
   assertStanding(founding.level, module)
-  using owned = new DisposableStack()
-  const open = (part: Uint8Array | undefined, purpose: TransportPurpose) =>
-    part && owned.use(module.transport.open(part, purpose))
-  const secret = open(parts.secret, 'seal secret')
-  const passphrases = open(parts.passphrases, 'custodian share')
-  if ((kind === undefined) !== (secret === undefined)) {
-    throw new HsmError('ARGUMENT_INVALID', 'a seal and its secret come together')
-  }
+  using brought = new SealedParts(module)
+  const { secret, passphrases } = openBrought(brought, 'found', kind, parts)
   const domain = Domain.found({ development })
   using unfinished = new DisposableStack()
   unfinished.use(domain)
@@ -93,6 +88,7 @@ async function foundDomain(
   )
   unfinished.move()
   module.enter(opened, kind ?? 'shares')
+  brought.useUp()
   module.tamper.watchSources()
   // Whoever keeps it has nothing yet to which a change would belong: it has what that came to.
   module.changesWaiting.length = 0
@@ -106,6 +102,21 @@ async function foundDomain(
     ...(shares ? { shares: encodeList(shares.files) } : {}),
   }
   return { result: idsOf(domain), parts: answer }
+}
+
+/** What makes a seal and shares. @throws HsmError ARGUMENT_INVALID, CIPHERTEXT_INVALID, CHALLENGE_INVALID */
+export function openBrought(
+  brought: SealedParts,
+  command: 'found' | 'beginEpoch',
+  kind: SealKind | undefined,
+  parts: { readonly secret?: Uint8Array; readonly passphrases?: Uint8Array },
+) {
+  if ((kind === undefined) !== (parts.secret === undefined)) {
+    throw new HsmError('ARGUMENT_INVALID', 'a seal and its secret come together')
+  }
+  const secret = kind && parts.secret && brought.open(parts.secret, sealSecretFor(command, kind))
+  const passphrases = parts.passphrases && brought.open(parts.passphrases, passphrasesFor(command))
+  return { secret, passphrases }
 }
 
 /** As the domain state names them. */

@@ -5,6 +5,7 @@
 
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import type { SealKind } from '../contract/domain-commands.ts'
 import { HsmError } from '../contract/errors.ts'
 import {
   type Ask,
@@ -37,7 +38,7 @@ class Kept {
       await caller.ask({
         command: 'found',
         arguments: { development: true, seal: 'key-file' },
-        parts: { secret: caller.sealed('seal secret', secret) },
+        parts: { secret: caller.sealed('found', 'key-file', secret) },
       }),
     )
     const { seal, snapshot } = items[0]?.parts ?? {}
@@ -63,7 +64,7 @@ class Kept {
     return {
       command: 'unlock',
       arguments: { seal: 'key-file' },
-      parts: { seal, secret: caller.sealed('seal secret', given) },
+      parts: { seal, secret: caller.sealed('unlock', 'key-file', given) },
     }
   }
 }
@@ -175,14 +176,15 @@ suite('an operational module', () => {
     const added = await first.ask({
       command: 'addSeal',
       arguments: { seal: 'passphrase' },
-      parts: { secret: first.sealed('seal secret', phrase) },
+      parts: { secret: first.sealed('addSeal', 'passphrase', phrase) },
     })
     kept.keep(added)
     const caller = new Caller()
     await caller.ask(...kept.stages())
     const seal = added.items[0]?.parts.seal ?? new Uint8Array()
-    const unlock = { ...kept.unlock(caller, phrase, seal), arguments: { seal: 'passphrase' } }
-    await caller.ok(unlock)
+    const secret = caller.sealed('unlock', 'passphrase', phrase)
+    const parts = { seal, secret }
+    await caller.ok({ command: 'unlock', arguments: { seal: 'passphrase' }, parts })
     assert.deepEqual(caller.module.open.domain.domainId, first.module.open.domain.domainId)
   })
 
@@ -252,7 +254,7 @@ suite('an operational module', () => {
     const founding = (caller: Caller): Ask => ({
       command: 'found',
       arguments: { development: true, seal: 'passphrase' },
-      parts: { secret: caller.sealed('seal secret', phrase) },
+      parts: { secret: caller.sealed('found', 'passphrase', phrase) },
     })
     const first = new Caller()
     const { seal, snapshot } = (await first.ok(founding(first))).parts
@@ -266,7 +268,7 @@ suite('an operational module', () => {
     const unlock = {
       command: 'unlock',
       arguments: { seal: 'passphrase' },
-      parts: { seal, secret: locked.sealed('seal secret', phrase) },
+      parts: { seal, secret: locked.sealed('unlock', 'passphrase', phrase) },
     }
     const fresh = new Caller()
     for (const [caller, ask] of [
@@ -297,14 +299,14 @@ suite('an operational module', () => {
 
   test('founding takes a secret that is long enough, and a domain is founded once', async () => {
     const caller = new Caller()
-    const found = (bytes: Uint8Array, seal = 'key-file'): Ask => ({
+    const found = (bytes: Uint8Array, seal: SealKind = 'key-file'): Ask => ({
       command: 'found',
       arguments: { development: true, seal },
-      parts: { secret: caller.sealed('seal secret', bytes) },
+      parts: { secret: caller.sealed('found', seal, bytes) },
     })
     assert.equal(await caller.refusal(found(Buffer.alloc(31))), 'ARGUMENT_INVALID')
     assert.equal(await caller.refusal(found(Buffer.alloc(11), 'passphrase')), 'ARGUMENT_INVALID')
-    assert.equal(await caller.refusal(found(secret, 'shares')), 'ARGUMENT_INVALID')
+    assert.equal(await caller.refusal(found(secret, 'shares' as SealKind)), 'ARGUMENT_INVALID')
     assert.equal(caller.module.state, 'uninitialised')
     await caller.ok(found(secret))
     assert.equal(await caller.refusal(found(secret)), 'MODULE_STATE_INVALID')

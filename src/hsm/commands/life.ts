@@ -7,12 +7,14 @@ import type { Commands } from '../contract/commands.ts'
 import { sealKinds } from '../contract/domain-commands.ts'
 import { HsmError } from '../contract/errors.ts'
 import { chunkBytesMax } from '../contract/limits.ts'
+import { sealSecretFor } from '../contract/sealed-part.ts'
 import { offeredShareBytes } from '../contract/share.ts'
 import { transportOverheadBytes } from '../contract/transport.ts'
 import { watchDomainState } from '../gate.ts'
 import { assertSealPermitted } from '../levels.ts'
 import type { Module } from '../module.ts'
 import { parseChoice, parseHex, parseInteger, parseNothing, parseObject } from '../parse.ts'
+import { SealedParts } from '../sealed-parts.ts'
 import { makeSeal, type OpenedSeal, openSeal, sealBytes } from '../seals.ts'
 import { openState, type StagedKind } from '../unlock.ts'
 import { idsOf, sealedSecret } from './found.ts'
@@ -95,9 +97,11 @@ export const unlock = command({
   },
   run: (module, args, parts) =>
     module.move(async () => {
-      const opened = await openRoot(module, args, parts)
+      using brought = new SealedParts(module)
+      const opened = await openRoot(module, brought, args, parts)
       const open = openState(opened, module.staged, module.prelude, module.clock)
       module.enter(open, args.seal)
+      brought.useUp()
       const { domain, record } = open
       module.tamper.watchRecord(record.lastMicros)
       module.tamper.watchSources()
@@ -108,6 +112,7 @@ export const unlock = command({
 
 async function openRoot(
   module: Module,
+  brought: SealedParts,
   args: Commands['unlock']['arguments'],
   { seal, secret: sealed }: Commands['unlock']['parts'],
 ): Promise<OpenedSeal> {
@@ -118,7 +123,7 @@ async function openRoot(
   if (!seal || !sealed) {
     throw new HsmError('ARGUMENT_INVALID', 'a seal and its secret come together')
   }
-  using secret = module.transport.open(sealed, 'seal secret')
+  const secret = brought.open(sealed, sealSecretFor('unlock', args.seal))
   return await openSeal(args.seal, seal, secret)
 }
 
@@ -150,10 +155,13 @@ export const addSeal = command({
     module.move(async () => {
       const assertUnchanged = watchDomainState(module)
       assertSealPermitted(module.level, kind)
-      using secret = module.transport.open(sealed, 'seal secret')
+      using brought = new SealedParts(module)
+      const secret = brought.open(sealed, sealSecretFor('addSeal', kind))
       const seal = await makeSeal(kind, secret, module.open.domain)
       assertUnchanged()
-      return { result: {}, parts: { seal }, changes: [module.open.ledger.countSeal(kind)] }
+      const changes = [module.open.ledger.countSeal(kind)]
+      brought.useUp()
+      return { result: {}, parts: { seal }, changes }
     }),
 })
 

@@ -30,6 +30,11 @@ export function sealSecretFor(
   return { command, purpose: 'seal secret', terms: { seal } }
 }
 
+/** The passphrases of those custodians who have one, as one list (share.ts). */
+export function passphrasesFor(command: 'found' | 'beginEpoch'): Destination {
+  return { command, purpose: 'custodian passphrases', terms: {} }
+}
+
 /** What the sealed bytes are bound to. @param challenge hex */
 export function destinationContext({ command, terms }: Destination, challenge: string): Buffer {
   return Buffer.from(canonicalJson({ ...terms, challenge, command }))

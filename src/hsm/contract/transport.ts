@@ -28,6 +28,7 @@ export const transportOverheadBytes = 1 + kemCiphertextBytes + 32 + 16
 export type TransportPurpose =
   | 'import key'
   | 'seal secret'
+  | 'custodian passphrases'
   | 'custodian share'
   | 'offered share'
   | 'login'

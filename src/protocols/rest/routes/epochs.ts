@@ -3,8 +3,8 @@
 import { z } from 'zod'
 import { certificateBytesMax } from '../../../hsm/contract/certificate.ts'
 import { sealSecretBytesMax } from '../../../hsm/contract/limits.ts'
+import { sealedPartOverheadBytes } from '../../../hsm/contract/sealed-part.ts'
 import { sharesMax } from '../../../hsm/contract/share.ts'
-import { transportOverheadBytes } from '../../../hsm/contract/transport.ts'
 import {
   type Approvals,
   getRotation,
@@ -36,7 +36,7 @@ const rotation = z
 /** Where the rules of the domain want them. */
 const approved = z.strictObject({ approvals: approvals.optional() })
 
-const sealedBytesMax = sealSecretBytesMax + transportOverheadBytes
+const sealedBytesMax = sealSecretBytesMax + sealedPartOverheadBytes
 
 /** What the manager answers, as the schema's type has it. */
 function answerOf({ failed, ...rest }: Rotation): z.output<typeof rotation> {

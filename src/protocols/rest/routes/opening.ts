@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { sealKinds } from '../../../hsm/contract/domain-commands.ts'
 import { sealSecretBytesMax } from '../../../hsm/contract/limits.ts'
 import { certificateBytesMax } from '../../../hsm/contract/nv-certificate.ts'
-import { transportOverheadBytes } from '../../../hsm/contract/transport.ts'
+import { sealedPartOverheadBytes } from '../../../hsm/contract/sealed-part.ts'
 import {
   addSeal,
   listSeals,
@@ -22,7 +22,7 @@ const approved = { approvals: approvals.optional() }
 const approvedBytesMax = 128 * 1024
 /** tpm2-tools are a program for each step. */
 const tpmMs = 60_000
-const sealed = bytes(sealSecretBytesMax + transportOverheadBytes)
+const sealed = bytes(sealSecretBytesMax + sealedPartOverheadBytes)
 
 /** The members of the command, for people to approve and for pinCounter to bring. */
 const pinning = z.strictObject({
