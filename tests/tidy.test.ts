@@ -26,7 +26,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     ...['src/client/', 'src/hsm/contract/', 'src/tlog/', 'src/witness/'],
     ...['src/host/scratch-module.ts', 'src/kms/keys/template.ts'],
     // What the module checks of a passkey is checked before it is written down.
-    ...['src/hsm/passkey.ts', 'src/hsm/people.ts'],
+    'src/hsm/people.ts',
   ],
 }
 

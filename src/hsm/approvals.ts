@@ -25,9 +25,9 @@ import {
   type RuleName,
 } from './contract/domain-state.ts'
 import { HsmError } from './contract/errors.ts'
+import { verifyPasskey } from './contract/passkey.ts'
 import type { StoredDomainState } from './ledger.ts'
 import { parseHex, parseInteger, parseList, parseObject, parseTime } from './parse.ts'
-import { verifyPasskey } from './passkey.ts'
 import { parsePersonName } from './people.ts'
 
 /** The name of the part that brings them, with any command. */

@@ -23,8 +23,8 @@ import {
   type Signer,
   twoOfficers,
 } from './approvals.testing.ts'
+import { type PasskeyAssertion, verifyPasskey } from './contract/passkey.ts'
 import { type Ask, Caller, newKeyId } from './door.testing.ts'
-import { type PasskeyAssertion, verifyPasskey } from './passkey.ts'
 
 interface Vector {
   readonly section: string

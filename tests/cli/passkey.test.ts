@@ -140,6 +140,35 @@ suite('passkeys', { timeout: 120_000 }, () => {
       if (server) await once(server, 'exit')
     })
 
+    test('they sign the transcript of the founding, each what the page shows', async () => {
+      const file = 'keyhold-ceremony/transcript.json'
+      const signs = (name: Name, act: (page: Page) => Promise<unknown>) => {
+        const args = ['domain', 'sign-transcript', file, '--as', name]
+        return people[name].meets([...args, '--passkey', `${name}.passkey`], act, { cwd })
+      }
+      const checked = () => keyhold(['domain', 'verify-transcript', file, '--everybody'], { cwd })
+      const { founding, events } = JSON.parse(text(file))
+      done(
+        await signs('anna', async (page) => {
+          const { domain } = JSON.parse(founding.statement)
+          const headline = `Sign what happened when the domain ${domain} was founded.`
+          assert.equal(await page.getByRole('heading').innerText(), headline)
+          const shown = await page.getByLabel('statement').innerText()
+          assert.deepEqual(JSON.parse(shown).events, events)
+          await people.anna.press(approve, /^Done/)
+        }),
+      )
+      assert.equal((await checked()).code, exitCodes.notValid, 'ben has not signed')
+      const alien = await keyhold(
+        ['domain', 'sign-transcript', file, '--as', 'ben', '--passkey', 'anna.passkey'],
+        { cwd },
+      )
+      assert.equal(alien.code, exitCodes.refused)
+      assert.match(alien.stderr, /the key is not that of ben/)
+      done(await signs('ben', () => people.ben.press(approve, /^Done/)))
+      done(await checked())
+    })
+
     test('the page says what the terminal says, and every character that is signed', async () => {
       await request('said.json')
       const [statement = ''] = JSON.parse(text('said.json')).statements

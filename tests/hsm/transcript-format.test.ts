@@ -54,20 +54,64 @@ suite('docs/formats/transcript.json by the text alone', () => {
     )
     const founding = sha256(transcript.founding.statement)
     const message = `{"events":[${events.join(',')}],"format":"keyhold founding transcript v1","founding":"${founding}"}`
-    const digests: Readonly<Record<string, string | null>> = { ed25519: null, 'p-256': 'sha256' }
-    for (const { name, signature } of transcript.signatures) {
+    const digests: Readonly<Record<string, string | null>> = {
+      ed25519: null,
+      'p-256': 'sha256',
+      passkey: 'sha256',
+    }
+    for (const { name, signature, ...passkey } of transcript.signatures) {
       const { credential } = state.people.find((person: { name: string }) => person.name === name)
       const der = Buffer.from(credential.publicKey, 'base64')
       const key = createPublicKey({ key: der, format: 'der', type: 'spki' })
-      const digest = digests[credential.kind]
-      assert(verify(digest, Buffer.from(message), key, Buffer.from(signature, 'base64')), name)
+      const signed = credential.kind === 'passkey' ? signedBy(passkey, message) : message
+      const [digest, bytes] = [digests[credential.kind], Buffer.from(signature, 'base64')]
+      assert(verify(digest, Buffer.from(signed), key, bytes), name)
     }
-    assert.equal(transcript.signatures.length, 2)
+    assert.equal(transcript.signatures.length, 3)
   })
 })
 
 test('docs/formats/transcript.json is what the code checks', () => {
   const verified = verifyTranscript(transcript)
   assert(typeof verified !== 'string', String(verified))
-  assert.deepEqual([verified.signed, verified.missing], [['olga', 'otto'], []])
+  assert.deepEqual([verified.signed, verified.missing], [['olga', 'otto', 'petra'], []])
 })
+
+test('a passkey signs what it was asked for, and nothing else is taken for it', () => {
+  const [olga, , petra] = transcript.signatures
+  assert(olga && petra?.authenticatorData && petra.clientData)
+  const { authenticatorData, clientData, ...bare } = petra
+  const other = Buffer.from(clientData, 'base64')
+    .toString()
+    .replace('webauthn.get', 'webauthn.create')
+  const unverified = Buffer.from(authenticatorData, 'base64')
+  unverified[32] = 1
+  const forged: readonly Transcript['signatures'][number][] = [
+    bare,
+    { ...petra, clientData: Buffer.from(other).toString('base64') },
+    { ...petra, authenticatorData: unverified.toString('base64') },
+    { ...petra, clientData: `${clientData} ` },
+    { ...olga, authenticatorData, clientData },
+  ]
+  for (const one of forged) {
+    const why = `the signature of ${one.name} is wrong`
+    assert.equal(verifyTranscript({ ...transcript, signatures: [one] }), why)
+  }
+  const events = transcript.events.slice(1)
+  const changed = verifyTranscript({ ...transcript, events, signatures: [petra] })
+  assert.equal(changed, 'the signature of petra is wrong')
+})
+
+/** WebAuthn level 3 section 7.2, for what is in this file. */
+function signedBy(
+  { authenticatorData = '', clientData = '' }: Partial<Transcript['signatures'][number]>,
+  message: string,
+): Buffer {
+  const [data, client] = [authenticatorData, clientData].map((text) => Buffer.from(text, 'base64'))
+  assert(data && client)
+  const { type, challenge, origin } = JSON.parse(client.toString())
+  assert.deepEqual([type, origin], ['webauthn.get', 'http://localhost:4653'])
+  assert.equal(Buffer.from(challenge, 'base64url').toString('hex'), sha256(message))
+  assert.equal(data.subarray(0, 32).toString('hex'), sha256('localhost'))
+  return Buffer.concat([data, createHash('sha256').update(client).digest()])
+}

@@ -51,6 +51,14 @@ export function statementWords(statement: Statement): Words {
     ['good from', time(statement.notBefore) ?? '1970'],
     ['good until', time(statement.expires) ?? '1970'],
   ]
+  return wordsOf(headline, rows)
+}
+
+/** Harmless to show, whatever is in them. */
+export function wordsOf(
+  headline: string,
+  rows: readonly (readonly [name: string, value: unknown])[],
+): Words {
   const shown = rows.map(([name, value]) => [inOneLine(name), valueText(value)] as const)
   return { headline: inOneLine(headline), rows: shown }
 }

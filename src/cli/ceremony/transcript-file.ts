@@ -3,10 +3,11 @@
 import { createPublicKey, type KeyObject, sign } from 'node:crypto'
 import * as z from 'zod'
 import { clientError } from '../../client/errors.ts'
-import { peopleMax } from '../../hsm/contract/domain-state.ts'
+import { type Credential, peopleMax } from '../../hsm/contract/domain-state.ts'
 import {
   eventsMax,
   isSignedBy,
+  type ParticipantSignature,
   participantMessage,
   type Transcript,
   transcriptBytesMax,
@@ -14,6 +15,7 @@ import {
   type VerifiedTranscript,
   verifyTranscript,
 } from '../../hsm/contract/transcript.ts'
+import { type Words, wordsOf } from '../approvals/words.ts'
 import { fields, time } from '../output.ts'
 import { readSmallFile } from '../small-file.ts'
 
@@ -26,7 +28,16 @@ const transcriptFile = z.strictObject({
   events: z
     .array(z.strictObject({ time: z.int().min(0), event: z.string(), name: z.string() }))
     .max(eventsMax),
-  signatures: z.array(z.strictObject({ name: z.string(), signature: z.string() })).max(peopleMax),
+  signatures: z
+    .array(
+      z.strictObject({
+        name: z.string(),
+        signature: z.string(),
+        authenticatorData: z.string().optional(),
+        clientData: z.string().optional(),
+      }),
+    )
+    .max(peopleMax),
 })
 
 export function encodeTranscript(transcript: Transcript): Buffer {
@@ -59,33 +70,56 @@ export function signTranscript(
   name: string,
   privateKey: KeyObject,
 ): Transcript {
-  const { domainState } = verified(transcript)
-  const person = domainState.people.find((known) => known.name === name)
-  if (!person) throw clientError('FILE_INVALID', `${name} is not one of the domain's people`)
-  const message = participantMessage(transcript)
-  const digest = person.credential.kind === 'p-256' ? 'sha256' : null
   const spki = createPublicKey(privateKey).export({ format: 'der', type: 'spki' })
-  if (spki.toString('base64') !== person.credential.publicKey) {
-    throw clientError('FILE_INVALID', `the key is not that of ${name}`)
-  }
-  const signature = sign(digest, message, privateKey)
-  if (!isSignedBy(person.credential, message, signature)) {
+  const { kind } = credentialIn(transcript, name, spki.toString('base64'))
+  const message = participantMessage(transcript)
+  const signature = sign(kind === 'p-256' ? 'sha256' : null, message, privateKey)
+  return withSignature(transcript, { name, signature: signature.toString('base64') })
+}
+
+/** What the domain state has of this person. @throws ClientError FILE_INVALID, TRANSCRIPT_INVALID */
+export function credentialIn(transcript: Transcript, name: string, publicKey: string): Credential {
+  const person = verified(transcript).domainState.people.find((known) => known.name === name)
+  if (!person) throw clientError('FILE_INVALID', `${name} is not one of the domain's people`)
+  if (person.credential.publicKey === publicKey) return person.credential
+  throw clientError('FILE_INVALID', `the key is not that of ${name}`)
+}
+
+/** In the place of an earlier one. @throws ClientError FILE_INVALID, TRANSCRIPT_INVALID */
+export function withSignature(transcript: Transcript, own: ParticipantSignature): Transcript {
+  const { name } = own
+  const person = verified(transcript).domainState.people.find((known) => known.name === name)
+  if (!person || !isSignedBy(person.credential, participantMessage(transcript), own)) {
     throw clientError('FILE_INVALID', `with the key of ${name} no transcript can be signed`)
   }
   const others = transcript.signatures.filter((other) => other.name !== name)
-  const own = { name, signature: signature.toString('base64') }
   return { ...transcript, signatures: [...others, own] }
 }
 
 /** For people. */
-export function describeTranscript(
+export function describeTranscript(transcript: Transcript, found: VerifiedTranscript): string {
+  return fields(rowsOf(transcript, found))
+}
+
+/** For whoever is about to sign it. */
+export function transcriptWords(transcript: Transcript): Words {
+  const found = verified(transcript)
+  const headline = `Sign what happened when the domain ${found.statement.domain} was founded.`
+  const rows = rowsOf(transcript, found).filter(([, value]) => value !== undefined && value !== '')
+  return wordsOf(
+    headline,
+    rows.map(([name, value]) => [name, String(value)]),
+  )
+}
+
+function rowsOf(
   { events }: Transcript,
   { statement, domainState, signed, missing }: VerifiedTranscript,
-): string {
+): (readonly [string, unknown])[] {
   const { custodians, seals } = statement
   const { level, people, rules, development } = domainState
   const ruleTexts = Object.entries(rules).map(([name, { approvals }]) => `${name} ${approvals}`)
-  const rows: (readonly [string, unknown])[] = [
+  return [
     ['domain', development ? `${statement.domain}, for development` : statement.domain],
     ['module', statement.module],
     ['founded', time(statement.time)],
@@ -104,5 +138,4 @@ export function describeTranscript(
     ['signed by', ['the module', ...signed].join(', ')],
     ['not signed by', missing.join(', ')],
   ]
-  return fields(rows)
 }

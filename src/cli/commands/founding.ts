@@ -3,6 +3,7 @@
 import path from 'node:path'
 import type { Command } from 'commander'
 import { clientError } from '../../client/errors.ts'
+import type { Transcript, VerifiedTranscript } from '../../hsm/contract/transcript.ts'
 import { askPlan } from '../ceremony/ask-plan.ts'
 import { type AttendantFiles, atTerminal, forRehearsal, fromFiles } from '../ceremony/attendants.ts'
 import { type Attendants, conduct } from '../ceremony/conduct.ts'
@@ -12,15 +13,18 @@ import { type CeremonyPlan, readPlan } from '../ceremony/plan.ts'
 import { askYes, assertTerminal, show } from '../ceremony/questions.ts'
 import { RehearsalFolder, RehearsedCustodians } from '../ceremony/rehearsal.ts'
 import {
+  credentialIn,
   describeTranscript,
   encodeTranscript,
   readTranscript,
   signTranscript,
   verified,
+  withSignature,
 } from '../ceremony/transcript-file.ts'
 import { exitCodes } from '../exit-codes.ts'
 import { pair } from '../options.ts'
 import { UsageError } from '../output.ts'
+import { type BrowserOptions, browserOptions, inBrowser } from '../passkey/options.ts'
 import { type PersonKeyOptions, personKeyOptions, readPersonKey } from '../person-key.ts'
 import { action, type Session } from '../session.ts'
 import { writeWhole } from '../small-file.ts'
@@ -142,7 +146,8 @@ async function tell({ output }: Session, folder: CeremonyFolder, data: string): 
     '',
     `Shares and transcript are in ${path.dirname(file)}. What to type next:`,
     ...found.missing.map(
-      (name) => `  keyhold domain sign-transcript ${file} --as "${name}" --key FILE`,
+      (name) =>
+        `  keyhold domain sign-transcript ${file} --as "${name}" ${keyOption(found, name)} FILE`,
     ),
     `  ${serveCommand(folder.plan, data)}`,
   ]
@@ -184,7 +189,14 @@ async function rehearse(session: Session, options: FoundOptions): Promise<void> 
   output.result({ rehearsed: true, plan, signed: found.signed, missing: found.missing }, text)
 }
 
-interface SignOptions extends PersonKeyOptions {
+function keyOption({ domainState }: VerifiedTranscript, name: string): string {
+  const person = domainState.people.find((known) => known.name === name)
+  return person?.credential.kind === 'passkey' ? '--passkey' : '--key'
+}
+
+interface SignOptions extends Omit<PersonKeyOptions, 'key'>, BrowserOptions {
+  readonly key?: string
+  readonly passkey?: string
   readonly yes?: boolean
 }
 
@@ -193,28 +205,59 @@ function addSignCommand(domain: Command): void {
     .command('sign-transcript')
     .argument('<file>', 'the transcript; gets the signature')
     .summary('sign the transcript as one of the people of the domain')
-    .description('Checks the transcript, shows it, and signs what it says with your own key.')
+    .description(
+      'Checks the transcript, shows it, and signs what it says with your own key, or with your passkey on ' +
+        'a page that this command serves to your browser on this machine, which shows the same.',
+    )
     .requiredOption(...personKeyOptions.as)
-    .requiredOption(...personKeyOptions.key)
+    .option(...personKeyOptions.key)
+    .option('--passkey <file>', 'your passkey: of keyhold officer passkey')
     .option(...personKeyOptions.passphraseFile)
-    .option('--yes', 'sign without asking')
+    .option('--yes', 'sign without asking; a passkey always asks')
+    .option(...browserOptions.open)
+    .option(...browserOptions.seconds)
     .action(
-      action<SignOptions>(async ({ output }, { args: [file = ''], options }) => {
-        const transcript = await readTranscript(file)
-        if (!options.yes) {
-          assertTerminal('use --yes')
-          output.note(describeTranscript(transcript, verified(transcript)))
-          const isSure = await askYes(`Sign this as ${options.as}?`, false)
-          if (!isSure) throw clientError('INTERRUPTED', 'nothing was signed')
-        }
-        const key = await readPersonKey(options.key, options)
-        const signed = signTranscript(transcript, options.as, key)
+      action<SignOptions>(async (session, { args: [file = ''], options }) => {
+        const signed = await sign(session, await readTranscript(file), options)
         await writeWhole(file, encodeTranscript(signed), { force: true, mode: 0o644 })
         const { missing } = verified(signed)
         const rest = missing.length === 0 ? 'everybody has' : `not yet: ${missing.join(', ')}`
-        output.result({ signed: options.as, missing }, `signed by ${options.as}; ${rest}`)
+        session.output.result({ signed: options.as, missing }, `signed by ${options.as}; ${rest}`)
       }),
     )
+}
+
+/** By the key in a file after a question here, or by a passkey after one in the browser. */
+async function sign(
+  session: Session,
+  transcript: Transcript,
+  options: SignOptions,
+): Promise<Transcript> {
+  const { output } = session
+  const { as: person, key: keyFile, passkey: passkeyFile } = options
+  const text = describeTranscript(transcript, verified(transcript))
+  if (passkeyFile !== undefined && keyFile === undefined) {
+    const [{ signTranscriptInBrowser }, { readPasskey }] = await Promise.all([
+      import('../passkey/ask.ts'),
+      import('../passkey/passkey-file.ts'),
+    ])
+    const passkey = await readPasskey(passkeyFile)
+    credentialIn(transcript, person, passkey.credential.publicKey)
+    output.note(text)
+    const who = { person, passkey }
+    const own = await signTranscriptInBrowser(transcript, who, inBrowser(session, options))
+    return withSignature(transcript, own)
+  }
+  if (keyFile === undefined || passkeyFile !== undefined) {
+    throw new UsageError('sign with --key or with --passkey')
+  }
+  if (!options.yes) {
+    assertTerminal('use --yes')
+    output.note(text)
+    const isSure = await askYes(`Sign this as ${person}?`, false)
+    if (!isSure) throw clientError('INTERRUPTED', 'nothing was signed')
+  }
+  return signTranscript(transcript, person, await readPersonKey(keyFile, options))
 }
 
 function addVerifyCommand(domain: Command): void {

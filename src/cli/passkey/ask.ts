@@ -7,11 +7,17 @@ import { randomBytes } from 'node:crypto'
 import * as z from 'zod'
 import { clientError } from '../../client/errors.ts'
 import { type Approval, passkeyChallenge } from '../../hsm/contract/approval.ts'
-import { verifyPasskey } from '../../hsm/passkey.ts'
+import { verifyPasskey } from '../../hsm/contract/passkey.ts'
+import {
+  type ParticipantSignature,
+  participantMessage,
+  type Transcript,
+} from '../../hsm/contract/transcript.ts'
 import { parseStatement } from '../approvals/request-file.ts'
 import { statementWords } from '../approvals/words.ts'
-import { askBrowser, type Where } from './browser.ts'
-import { approvePage, enrolPage } from './pages.ts'
+import { transcriptWords } from '../ceremony/transcript-file.ts'
+import { askBrowser, type Question, type Where } from './browser.ts'
+import { type ApprovePage, approvePage, enrolPage } from './pages.ts'
 import {
   credentialId,
   originOf,
@@ -31,29 +37,57 @@ const flagBackupEligible = 0x08
 
 type Assertion = z.output<typeof assertion>
 
+interface Signer {
+  readonly person: string
+  readonly passkey: Passkey
+}
+
 /** The signature of each statement, in their order. @throws ClientError APPROVAL_INVALID, and see askBrowser */
 export function approveInBrowser(
   statements: readonly string[],
-  { person, passkey }: { readonly person: string; readonly passkey: Passkey },
+  { person, passkey }: Signer,
   where: Omit<Where, 'port'>,
 ): Promise<Approval[]> {
-  const { credential } = passkey
+  const { length: count } = statements
   const questions = statements.map((text, index) => {
-    const challenge = passkeyChallenge(Buffer.from(text))
+    const what = count > 1 ? `Command ${index + 1} of ${count}` : 'One command'
     const words = statementWords(parseStatement(text))
-    const html = approvePage({
-      ...{ person, words, text, challenge, passkey },
-      ...{ number: index + 1, count: statements.length },
-    })
-    const accept = (answer: unknown): Approval => {
-      const { success, data } = assertion.safeParse(answer)
-      if (success && isRight(credential, challenge, data)) return { person, ...data }
-      const why = 'the passkey did not sign this statement, or did not verify its user'
-      throw clientError('APPROVAL_INVALID', why)
-    }
-    return { html, accept }
+    const { html, accept } = questionOf({ person, passkey, what, words, text })
+    return { html, accept: (answer: unknown): Approval => ({ person, ...accept(answer) }) }
   })
-  return askBrowser(questions, { ...where, port: portOf(credential) })
+  return askBrowser(questions, { ...where, port: portOf(passkey.credential) })
+}
+
+/** As approveInBrowser, for the transcript of a founding. */
+export async function signTranscriptInBrowser(
+  transcript: Transcript,
+  { person, passkey }: Signer,
+  where: Omit<Where, 'port'>,
+): Promise<ParticipantSignature> {
+  const text = participantMessage(transcript).toString()
+  const words = transcriptWords(transcript)
+  const question = questionOf({
+    person,
+    passkey,
+    what: 'The transcript of a founding',
+    words,
+    text,
+  })
+  const port = portOf(passkey.credential)
+  const [signed] = await askBrowser([question], { ...where, port })
+  if (signed) return { name: person, ...signed }
+  throw clientError('APPROVAL_INVALID', 'nothing was signed')
+}
+
+function questionOf(page: Omit<ApprovePage, 'challenge'>): Question<Assertion> {
+  const challenge = passkeyChallenge(Buffer.from(page.text))
+  const accept = (answer: unknown): Assertion => {
+    const { success, data } = assertion.safeParse(answer)
+    if (success && isRight(page.passkey.credential, challenge, data)) return data
+    const why = 'the passkey did not sign this statement, or did not verify its user'
+    throw clientError('APPROVAL_INVALID', why)
+  }
+  return { html: approvePage({ ...page, challenge }), accept }
 }
 
 /** A new one, which has worked once. @throws ClientError ANSWER_INVALID, and see askBrowser */

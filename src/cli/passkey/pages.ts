@@ -8,18 +8,17 @@ import type { Passkey, PasskeyCredential } from './passkey-file.ts'
 
 export interface ApprovePage {
   readonly person: string
+  /** In a few words, what is signed: "One command". */
+  readonly what: string
   readonly words: Words
   /** The statement, byte for byte, and its digest, which the passkey signs. */
   readonly text: string
   readonly challenge: Uint8Array
   readonly passkey: Passkey
-  /** From 1. */
-  readonly number: number
-  readonly count: number
 }
 
 export function approvePage(page: ApprovePage): string {
-  const { person, words, text, challenge, passkey, number, count } = page
+  const { person, what, words, text, challenge, passkey } = page
   const task = {
     kind: 'approve',
     relyingParty: passkey.credential.relyingParty,
@@ -32,7 +31,7 @@ export function approvePage(page: ApprovePage): string {
   return documentOf(
     'Approve',
     task,
-    `<p class="eyebrow">${count > 1 ? `Command ${number} of ${count}` : 'One command'}, to be signed by
+    `<p class="eyebrow">${escaped(what)}, to be signed by
   <strong>${escaped(person)}</strong></p>
 <h1>${escaped(words.headline)}</h1>
 <dl>

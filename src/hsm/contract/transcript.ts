@@ -5,6 +5,7 @@
  */
 
 import { createPublicKey, hash, verify } from 'node:crypto'
+import { passkeyChallenge } from './approval.ts'
 import { canonicalJson } from './canonical-json.ts'
 import type { SealKind } from './domain-commands.ts'
 import {
@@ -15,6 +16,8 @@ import {
   type SignedDomainState,
 } from './domain-state.ts'
 import { type DoubleSignature, verifyDouble } from './double-signature.ts'
+import { HsmError } from './errors.ts'
+import { verifyPasskey } from './passkey.ts'
 import type { ShareProtection } from './share.ts'
 
 export const foundingFormat = 'keyhold founding v1'
@@ -69,8 +72,11 @@ export interface CeremonyEvent {
 export interface ParticipantSignature {
   /** As in the domain state. */
   readonly name: string
-  /** In base64. */
+  /** In base64, here and below. */
   readonly signature: string
+  /** Of a passkey (WebAuthn level 3 sections 6.1 and 5.8.1). */
+  readonly authenticatorData?: string | undefined
+  readonly clientData?: string | undefined
 }
 
 export interface Transcript {
@@ -111,12 +117,10 @@ export function verifyTranscript(transcript: Transcript): VerifiedTranscript | s
   const names = transcript.signatures.map(({ name }) => name)
   if (new Set(names).size < names.length) return 'somebody has signed twice'
   const message = participantMessage(transcript)
-  for (const { name, signature } of transcript.signatures) {
+  for (const { name, ...signed } of transcript.signatures) {
     const person = domainState.people.find((known) => known.name === name)
     if (!person) return `${name} is not one of the domain's people`
-    const bytes = Buffer.from(signature, 'base64')
-    const isOne = bytes.toString('base64') === signature
-    if (!isOne || !isSignedBy(person.credential, message, bytes)) {
+    if (!isSignedBy(person.credential, message, signed)) {
       return `the signature of ${name} is wrong`
     }
   }
@@ -141,19 +145,34 @@ function openFounding(founding: SignedFounding, state: DomainState): FoundingSta
 
 /**
  * A signature by the private key of a credential: Ed25519 and ML-DSA-65 over the message, P-256 over its
- * SHA-256 in DER. A passkey signs only what a browser shows, and no transcript.
+ * SHA-256 in DER; by a passkey, with the SHA-256 of the message as challenge.
  */
 export function isSignedBy(
-  { kind, publicKey }: Credential,
+  credential: Credential,
   message: Uint8Array,
-  signature: Uint8Array,
+  { authenticatorData, clientData, ...signed }: Omit<ParticipantSignature, 'name'>,
 ): boolean {
-  if (kind === 'passkey') return false
   try {
-    const der = Buffer.from(publicKey, 'base64')
+    const signature = fromBase64(signed.signature)
+    if (credential.kind === 'passkey') {
+      return verifyPasskey(credential, passkeyChallenge(message), {
+        authenticatorData: fromBase64(authenticatorData),
+        clientData: fromBase64(clientData),
+        signature,
+      })
+    }
+    if (authenticatorData !== undefined || clientData !== undefined) return false
+    const der = Buffer.from(credential.publicKey, 'base64')
     const key = createPublicKey({ key: der, format: 'der', type: 'spki' })
-    return verify(kind === 'p-256' ? 'sha256' : null, message, key, signature)
+    return verify(credential.kind === 'p-256' ? 'sha256' : null, message, key, signature)
   } catch {
     return false
   }
+}
+
+/** @throws HsmError ARGUMENT_INVALID for what is not the one encoding of its bytes */
+function fromBase64(text: string | undefined): Buffer {
+  const bytes = Buffer.from(text ?? '', 'base64')
+  if (bytes.toString('base64') === text) return bytes
+  throw new HsmError('ARGUMENT_INVALID', 'this is not base64')
 }

@@ -7,7 +7,7 @@
  */
 
 import { createPublicKey, hash, verify } from 'node:crypto'
-import type { Credential } from './contract/domain-state.ts'
+import type { Credential } from './domain-state.ts'
 
 export interface PasskeyAssertion {
   readonly authenticatorData: Uint8Array
