@@ -76,7 +76,7 @@ export const usesByState = {
   compromised: [],
 } as const satisfies Record<KeyState, readonly KeyUse[]>
 
-/** How the key came into the module; the position is its number in a wrapped key. */
+/** How the key came into the module; the position is its number in a wrapped key. 4 is kept for restored. */
 export const provenances = ['generated', 'imported', 'derived', 'unwrapped'] as const
 
 export type Provenance = (typeof provenances)[number]

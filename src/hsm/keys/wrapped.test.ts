@@ -118,6 +118,20 @@ suite('the header', () => {
   })
 })
 
+test('the numbers of provenances are those of the format; one that is kept is refused', () => {
+  const file = path.join(import.meta.dirname, '../../../docs/formats/wrapped-key.md')
+  const [, list = '', kept = ''] =
+    /provenance: (.*); (\d) is kept for restored/.exec(readFileSync(file, 'utf8')) ?? []
+  assert.deepEqual(
+    list.split(', '),
+    provenances.map((name, number) => `${number} ${name}`),
+  )
+  const bytes = Buffer.concat([encodeHeader(domain, anyOne()), Buffer.alloc(40)])
+  bytes.writeUInt8(Number(kept), 55)
+  assert.equal(Number(kept), provenances.length)
+  assert.throws(() => decodeHeader(domain, bytes), invalid)
+})
+
 function anyOne(): KeyAttributes {
   const [attributes] = fc.sample(anyAttributes, 1)
   assert(attributes)
