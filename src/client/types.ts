@@ -1465,7 +1465,12 @@ export interface Api {
     }
   }
   prepareTpmSeal: {
-    readonly request: { readonly body: { readonly pcrs?: string | undefined } }
+    readonly request: {
+      readonly body: {
+        readonly pcrs?: string | undefined
+        readonly command?: 'addSeal' | 'beginEpoch' | undefined
+      }
+    }
     readonly answer: { readonly sealed: Uint8Array }
   }
   random: {
@@ -1622,6 +1627,7 @@ export interface Api {
       readonly body: {
         readonly confirm: string
         readonly sealed?: Uint8Array | undefined
+        readonly seal?: 'passphrase' | 'tpm' | undefined
         readonly custodians?:
           | {
               readonly threshold: number
@@ -1641,6 +1647,7 @@ export interface Api {
     readonly request: {
       readonly body: {
         readonly sealed?: Uint8Array | undefined
+        readonly seal?: 'passphrase' | 'tpm' | undefined
         readonly custodians?:
           | {
               readonly threshold: number

@@ -15,6 +15,7 @@ import {
   epochTurn,
   type OwnSecret,
   ownSecret,
+  type SecretKeeper,
   turnEpoch,
 } from './turn-epoch.ts'
 
@@ -54,8 +55,8 @@ export class Epochs {
   }
 
   /** @throws HsmError what the module refuses; HostError */
-  renew(claim: Claim, request: EpochRequest): Promise<EpochResult> {
-    return this.exclusively(() => this.#renew(claim, request))
+  renew(claim: Claim, request: EpochRequest, keeper?: SecretKeeper): Promise<EpochResult> {
+    return this.exclusively(() => this.#renew(claim, request, keeper))
   }
 
   /** What renew asks the module first. @throws HsmError ARGUMENT_INVALID; HostError */
@@ -72,12 +73,12 @@ export class Epochs {
     return { session, transportKey: session.ready.transportKey }
   }
 
-  async #renew(claim: Claim, request: EpochRequest): Promise<EpochResult> {
+  async #renew(claim: Claim, request: EpochRequest, keeper?: SecretKeeper): Promise<EpochResult> {
     const { options, gate, turned } = this.#host
     const { session, transportKey } = this.#ready()
     const approved = request.approvals && this.#own
     const own = approved ?? (await ownSecret(options, sealingAt(session.door, transportKey)))
-    const turn = epochTurn(options, own, request)
+    const turn = epochTurn(options, own, request, keeper)
     gate.leave()
     this.#turning = this.#turn(session, claim, turn).finally(() => {
       this.#turning = undefined

@@ -195,8 +195,10 @@ export class Host implements AsyncDisposable {
   }
 
   /** The next epoch: new root key, seal and sealed state; calls wait. @throws HsmError, HostError */
-  renewEpoch(claim: Claim, request: EpochRequest): Promise<EpochResult> {
-    return this.#epochs.renew(claim, request)
+  async renewEpoch(claim: Claim, request: EpochRequest): Promise<EpochResult> {
+    const { seal, sealed } = request
+    const keeper = seal === 'tpm' && sealed ? await this.seals.keeperOf(sealed) : undefined
+    return this.#epochs.renew(claim, request, keeper)
   }
 
   /** The command that renewEpoch begins with, for people to approve. @throws HsmError, HostError */

@@ -30,6 +30,8 @@ export interface EpochRequest {
    * where custodians alone open the domain.
    */
   readonly sealed?: Uint8Array | undefined
+  /** `tpm`: that secret is what `Seals.prepareTpm` answered for it. */
+  readonly seal?: 'passphrase' | 'tpm' | undefined
   /** Of the new root; without them it is not split. Their passphrases, sealed as `found` takes them. */
   readonly custodians?: Commands['beginEpoch']['arguments']['custodians']
   readonly passphrases?: Uint8Array | undefined

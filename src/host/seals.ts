@@ -22,6 +22,7 @@ import { type Answer, call, type Sealing, sealSecret } from './start-up.ts'
 import { readSeal, removeSeal, sealFile, sealsIn, writeSeal } from './state-files.ts'
 import { makeTpmSeal, type TpmPolicy, tpmFolderName } from './tpm/seal.ts'
 import type { TpmOptions } from './tpm/tools.ts'
+import type { SecretKeeper } from './turn-epoch.ts'
 
 /** The part of a host that is needed here. */
 export interface SealingHost extends Sealing {
@@ -94,18 +95,34 @@ export class Seals {
     this.#place.events.add('seal added', { kind })
   }
 
-  /** Has this machine's TPM keep a new secret; answers it sealed to the module. @throws TpmError, HostError */
-  prepareTpm(policy: TpmPolicy): Promise<Uint8Array> {
+  /** Has this machine's TPM keep a new secret; answers it sealed for this command. @throws TpmError, HostError */
+  prepareTpm(
+    policy: TpmPolicy,
+    command: 'addSeal' | 'beginEpoch' = 'addSeal',
+  ): Promise<Uint8Array> {
     return this.#place.epochs.exclusively(async () => {
       const names = (await namesIfThere(this.#tpmFolder)) ?? []
       for (const name of names) if (name.startsWith(preparedPrefix)) await this.#forget(name)
       const place = path.join(this.#tpmFolder, preparedPrefix)
       await makeFolder(this.#tpmFolder)
       const secret = await makeTpmSeal(place, policy, this.#place.tpm)
-      const sealed = await sealSecret(this.#host, sealSecretFor('addSeal', 'tpm'), secret)
+      const sealed = await sealSecret(this.#host, sealSecretFor(command, 'tpm'), secret)
       await this.#rename(preparedPrefix, preparedPrefix + nameOf(sealed))
       return sealed
     })
+  }
+
+  /** For a new epoch with a seal by this secret, which prepareTpm answered last. @throws HostError SEAL_MISSING */
+  async keeperOf(sealed: Uint8Array): Promise<SecretKeeper> {
+    const prepared = await this.#preparedFor(sealed)
+    let kept = prepared
+    return {
+      made: async (seal) => {
+        kept = nameOf(seal)
+        await this.#rename(prepared, kept)
+      },
+      kept: () => this.#forgetAllBut(kept),
+    }
   }
 
   /**

@@ -26,9 +26,14 @@ export interface EpochTurn {
   readonly kind: SealKind
   /** Files to be kept beside the seal. */
   readonly files: Readonly<Record<string, Uint8Array>>
+  /** For whoever keeps the secret: this is the seal, and nobody has it yet. */
+  readonly made: (seal: Uint8Array) => Promise<void>
   /** For whoever keeps the secret: the new epoch is in force. */
   readonly kept: () => Promise<void>
 }
+
+/** What is done with the secret of a seal that stays with this machine. */
+export type SecretKeeper = Pick<EpochTurn, 'made' | 'kept'>
 
 export type EpochResult = Commands['commitEpoch']['result'] & {
   /** Of the new root, for its custodians (docs/formats/share.md). */
@@ -59,11 +64,13 @@ export async function ownSecret(
 export function epochTurn(
   { sealKind }: HostOptions,
   own: OwnSecret | undefined,
-  { sealed, custodians, passphrases, approvals }: EpochRequest,
+  { sealed, seal, custodians, passphrases, approvals }: EpochRequest,
+  keeper: Partial<SecretKeeper> = {},
 ): EpochTurn {
   if (own && sealed) throw invalid('in development the server makes the secret of the seal')
-  // What a person brings is no secret of this machine's TPM, which gets a seal of its own later.
-  const kind = sealKind === 'tpm' && !own ? 'passphrase' : sealKind
+  if (seal === 'tpm' && !sealed) throw invalid('the TPM is asked for the secret of its seal first')
+  // What a person brings is no secret of this machine's TPM.
+  const kind = seal === 'tpm' ? 'tpm' : sealKind === 'tpm' && !own ? 'passphrase' : sealKind
   const secret = own ? own.sealed : sealed
   const args = { ...(secret ? { seal: kind } : {}), ...(custodians ? { custodians } : {}) }
   const parts = {
@@ -72,7 +79,9 @@ export function epochTurn(
     ...(approvals ? { approvals } : {}),
   }
   const begin = call('beginEpoch', args, parts)
-  return { begin, kind, files: own?.files ?? {}, kept: own?.kept ?? (async () => undefined) }
+  const nothing = async () => undefined
+  const { made = nothing, kept = own?.kept ?? nothing } = keeper
+  return { begin, kind, files: own?.files ?? {}, made, kept }
 }
 
 function invalid(message: string): HsmError {
@@ -104,11 +113,12 @@ async function prepare(
   door: DoorClient,
   files: ModuleFiles,
   claim: Claim,
-  { begin, kind, files: more }: EpochTurn,
+  { begin, kind, files: more, made }: EpochTurn,
 ): Promise<Commands['beginEpoch']['answer']> {
   const begun = await ask(door, claim, begin)
   try {
     const { seal, shares } = begun.parts
+    if (seal) await made(seal)
     const snapshot: Uint8Array[] = []
     let generation = 0
     for (let piece = 0, count = 1; piece < count; piece += 1) {

@@ -147,4 +147,23 @@ suite('what opens a domain, added later', { timeout: 180_000 }, () => {
     await unlock()
     assert.partialDeepStrictEqual((await ok('status')).module, { state: 'operational' })
   })
+
+  test('an epoch is shredded, and the next one has a seal of the TPM from its beginning', async () => {
+    const { epoch, domainId } = (await ok('status')).module as Record<string, unknown>
+    const shred = ['domain', 'shred', '--confirm', String(domainId), '--no-custodians']
+    await ok(...shred, '--tpm')
+    await stop()
+    serve('--seal', 'tpm')
+    await says('ready')
+    const now = (await ok('status')).module
+    const state = { state: 'operational', epoch: Number(epoch) + 1, freshness: 'tpm counter' }
+    assert.partialDeepStrictEqual(now, state)
+    await refused(
+      'SEAL_LAST',
+      'domain',
+      'remove-seal',
+      'tpm',
+      ...(await approved(['remove-seal', 'tpm'], 'last.json')),
+    )
+  })
 })

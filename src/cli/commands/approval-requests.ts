@@ -9,7 +9,6 @@ import { signStatements } from '../../client/files/sign.ts'
 import { parseStatement, writeRequest } from '../approvals/request-file.ts'
 import { statementInWords } from '../approvals/words.ts'
 import { integer } from '../options.ts'
-import { passphraseFileOption } from '../passphrase.ts'
 import { action, type Session } from '../session.ts'
 import { domainFileOption } from '../transport-key.ts'
 import { type PinOptions, pinFileOption, readChange, sealedPin } from './domain.ts'
@@ -157,14 +156,15 @@ function addSealedRequests(request: Command): void {
   add<NewEpochOptions>(request, 'shred', 'to shred the epoch', async (asked) => {
     const { client, who, options } = asked
     await assertCustodiansNamed(client, options)
-    const { sealed, ...rest } = await newEpoch(client, options)
-    const body = { ...who, ...rest, ...(sealed ? { sealed } : {}) }
-    const { statements } = await client.call('shredStatement', { body })
-    return { statements, ...(sealed ? { parts: { secret: sealed } } : {}) }
+    const next = await newEpoch(client, options)
+    const { statements } = await client.call('shredStatement', { body: { ...who, ...next } })
+    return { statements, ...('sealed' in next ? { parts: { secret: next.sealed } } : {}) }
   })
     .option(...custodiansOption)
     .option(...noCustodiansOption)
-    .option(...passphraseFileOption)
+    .option(...sealOptions.passphraseFile)
+    .option(...sealOptions.tpm)
+    .option(...sealOptions.pcrs)
     .option(...domainFileOption)
 }
 

@@ -13,12 +13,11 @@ import { decodeList } from '../../hsm/contract/share.ts'
 import { readSigned } from '../approvals/request-file.ts'
 import { askForDomain } from '../ask-for-domain.ts'
 import { fields, time, UsageError } from '../output.ts'
-import { type PassphraseOptions, passphraseFileOption } from '../passphrase.ts'
 import { progressBar } from '../progress.ts'
 import { action, type Session } from '../session.ts'
 import { type DomainFileOptions, domainFileHelp, domainFileOption } from '../transport-key.ts'
 import { type ApprovalsOptions, approvalsOption, oneSet } from './domain.ts'
-import { sealedPassphrase } from './seals.ts'
+import { type SealOptions, sealedByTpm, sealedPassphrase, sealOptions } from './seals.ts'
 
 const pollMs = 200
 /** Keys below which no bar is worth its flicker. */
@@ -74,7 +73,9 @@ Example:
     .option(...custodiansOption)
     .option(...noCustodiansOption)
     .option('--shares <folder>', 'where the new shares go')
-    .option(...passphraseFileOption)
+    .option(...sealOptions.passphraseFile)
+    .option(...sealOptions.tpm)
+    .option(...sealOptions.pcrs)
     .option(...domainFileOption)
     .option(...approvalsOption)
     .option('--no-wait', 'begin it, and do not wait for its end')
@@ -83,7 +84,7 @@ Example:
       `${domainFileHelp}
 Every key is re-wrapped while it is in use. Afterwards nothing that was backed up before opens without the
 seals and shares of then: the certificate names those that are not proved destroyed. Seal the domain with a
-passphrase that was never used for it, and give it to the server too, for its next start. Shares of then do
+passphrase that was never used for it, and give it to the server too, for its next start; or with --tpm. Shares of then do
 not open the new epoch: custodians get new ones by --custodians, or --no-custodians says that there are none.
 
 Example:
@@ -104,7 +105,7 @@ Example:
 
 type Custodians = RequestOf<'shredEpoch'>['body']['custodians']
 
-export interface NewEpochOptions extends PassphraseOptions, DomainFileOptions {
+export interface NewEpochOptions extends SealOptions, DomainFileOptions {
   /** False: none any more. */
   readonly custodians?: string | false
 }
@@ -139,7 +140,7 @@ async function shred(
   const next = signed ?? (await newEpoch(client, options))
   const { rotation, shares } = await client.call('shredEpoch', { body: { confirm, ...next } })
   if (shares && folder !== undefined) await writeShares(folder, shares)
-  if (next.sealed)
+  if ('sealed' in next && !('seal' in next))
     session.output.note('From its next start on, the server needs the new passphrase.')
   show(session, options.wait ? await ended(session, client, rotation) : rotation)
 }
@@ -149,8 +150,13 @@ export async function newEpoch(client: Client, options: NewEpochOptions) {
   const { development } = await client.call('getStatus', {})
   const { custodians: file } = options
   const custodians = file ? await readCustodians(file) : undefined
-  const sealed = development ? undefined : await sealedPassphrase(client, options, 'beginEpoch')
-  return { ...(sealed ? { sealed } : {}), ...(custodians ? { custodians } : {}) }
+  const shared = custodians ? { custodians } : {}
+  if (development) return shared
+  if (!options.tpm) {
+    return { ...shared, sealed: await sealedPassphrase(client, options, 'beginEpoch') }
+  }
+  const sealed = await sealedByTpm(client, options.pcrs, 'beginEpoch')
+  return { ...shared, seal: 'tpm', sealed } as const
 }
 
 /** Shares do not end by a word that is left out. @throws UsageError */
@@ -171,9 +177,11 @@ export async function assertCustodiansNamed(
 /** As it was signed. */
 async function signedEpoch(files: readonly string[]) {
   const { approvals, arguments: args, parts } = await readSigned(files, 'beginEpoch')
-  const { custodians } = args as { readonly custodians?: Custodians }
+  const { custodians, seal } = args as { readonly custodians?: Custodians; readonly seal?: string }
   const { secret: sealed } = parts
-  return { approvals, ...(sealed ? { sealed } : {}), ...(custodians ? { custodians } : {}) }
+  const shared = { approvals, ...(custodians ? { custodians } : {}) }
+  if (!sealed) return shared
+  return seal === 'tpm' ? ({ ...shared, sealed, seal: 'tpm' } as const) : { ...shared, sealed }
 }
 
 /** {"threshold": 2, "people": [{"name", "kind": "key", "publicKey"}, …]}; the module checks it. */

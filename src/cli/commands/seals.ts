@@ -145,9 +145,17 @@ export async function sealedSecret(client: Client, options: SealOptions) {
       kind: 'passphrase',
       sealed: await sealedPassphrase(client, options, 'addSeal'),
     } as const
-  const body = pcrs === undefined ? {} : { pcrs }
-  const { sealed } = await client.call('prepareTpmSeal', { body })
-  return { kind: 'tpm', sealed } as const
+  return { kind: 'tpm', sealed: await sealedByTpm(client, pcrs, 'addSeal') } as const
+}
+
+/** What the server's TPM keeps for a seal, sealed by the server to the module. */
+export async function sealedByTpm(
+  client: Client,
+  pcrs: string | undefined,
+  command: 'addSeal' | 'beginEpoch',
+): Promise<Uint8Array> {
+  const body = pcrs === undefined ? { command } : { pcrs, command }
+  return (await client.call('prepareTpmSeal', { body })).sealed
 }
 
 /** Typed, or the first line of a file. */

@@ -37,14 +37,20 @@ export async function addSeal(
   await ofHost(() => kms.host.seals.add(claimOf(caller), kind, sealed, partOf(asked)))
 }
 
+export interface TpmSealing {
+  readonly pcrs?: string | undefined
+  /** What the seal is for: to be added, or that of a new epoch. */
+  readonly command?: 'addSeal' | 'beginEpoch' | undefined
+}
+
 /** Has the server's TPM keep a secret for a seal, bound to these PCRs. @throws KmsError TPM_FAILED */
 export async function prepareTpmSeal(
   kms: Kms,
   caller: Caller,
-  pcrs = policyDefault.pcrs,
+  { pcrs = policyDefault.pcrs, command }: TpmSealing = {},
 ): Promise<Uint8Array> {
   await assertPermission(kms, caller, everywhere, 'domain:seal')
-  return ofHost(() => kms.host.seals.prepareTpm({ ...policyDefault, pcrs }))
+  return ofHost(() => kms.host.seals.prepareTpm({ ...policyDefault, pcrs }, command))
 }
 
 /** @throws KmsError ACCESS_DENIED, APPROVALS_MISSING, SEAL_MISSING, SEAL_LAST */

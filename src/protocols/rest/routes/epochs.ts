@@ -59,6 +59,7 @@ const custodian = z.union([
 /** The secret of the new seal and the passphrases of custodians are sealed to the transport key. */
 const newEpoch = {
   sealed: bytes(sealedBytesMax).optional(),
+  seal: z.enum(['passphrase', 'tpm']).optional(),
   custodians: z
     .strictObject({
       threshold: z.int().min(2).max(sharesMax),

@@ -66,10 +66,13 @@ const sealRoutes: readonly Route[] = [
     summary: "Have the server's TPM keep a secret for a seal; answers it sealed to the module",
     permission: ['domain:seal'],
     timeoutMs: tpmMs,
-    body: z.strictObject({ pcrs: z.string().min(1).max(128).optional() }),
+    body: z.strictObject({
+      pcrs: z.string().min(1).max(128).optional(),
+      command: z.enum(['addSeal', 'beginEpoch']).optional(),
+    }),
     result: z.strictObject({ sealed }),
     handle: async ({ kms, caller, body }) => ({
-      sealed: await prepareTpmSeal(kms, caller, body.pcrs),
+      sealed: await prepareTpmSeal(kms, caller, body),
     }),
   }),
   route({
