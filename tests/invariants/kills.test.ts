@@ -1,7 +1,7 @@
 /**
  * Invariants 4 and 5 through the whole server: its module and all of it are killed with SIGKILL at random
  * moments of a load over REST (killed-server.ts). What was acknowledged holds, nothing is half there, and
- * whatever was answered is in the record. `npm run test:long` does five times as much.
+ * whatever was answered is in the record. `npm run test:long` does ten times as much.
  */
 
 import assert from 'node:assert/strict'
@@ -11,7 +11,7 @@ import { base64, bytesOf, keysPath } from '../rest/people.ts'
 import { type Change, KilledServer, type Life } from './killed-server.ts'
 import { type ReadRecord, readRecord } from './record.ts'
 
-const [changes, killsOfEach] = process.env.KEYHOLD_LONG ? [10_000, 30] : [2_000, 5]
+const [changes, killsOfEach] = process.env.KEYHOLD_LONG ? [10_000, 30] : [1_000, 5]
 
 let there: KilledServer
 let record: ReadRecord
