@@ -28,17 +28,6 @@ export async function deleteIntent(query: Query, intentId: string): Promise<void
   await query.deleteFrom('intents').where('intentId', '=', intentId).execute()
 }
 
-export async function findIntent(
-  query: Query,
-  intentId: string,
-): Promise<IntentsTable | undefined> {
-  return query
-    .selectFrom('intents')
-    .select(columns)
-    .where('intentId', '=', intentId)
-    .executeTakeFirst()
-}
-
 /** In the order in which they were written. */
 export async function intentsOf(query: Query, keyId: string): Promise<IntentsTable[]> {
   return query

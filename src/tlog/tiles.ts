@@ -58,21 +58,6 @@ export function encodeEntryBundle(entries: readonly Uint8Array[]): Buffer {
   )
 }
 
-/** @throws HsmError RECORD_INVALID */
-export function decodeEntryBundle(bytes: Uint8Array): Buffer[] {
-  const bundle = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-  const entries: Buffer[] = []
-  for (let offset = 0; offset < bundle.length; ) {
-    const start = offset + 2
-    const end = start <= bundle.length ? start + bundle.readUInt16BE(offset) : Infinity
-    if (end > bundle.length || entries.length === tileWidth)
-      throw invalid('not a bundle of entries')
-    entries.push(bundle.subarray(start, end))
-    offset = end
-  }
-  return entries
-}
-
 /** A tile's hashes one after the other, as many as it has or more. */
 export type ReadTile = (level: number, index: number) => Promise<Uint8Array>
 
