@@ -90,9 +90,10 @@ const advice: Readonly<Record<string, string>> = {
   PASSPHRASE_INVALID: 'choose a longer one, or type it again',
   PORT_IN_USE: 'end what listens there: passkeys answer to pages at this port alone',
   PRECONDITION_FAILED: 'somebody changed it in the meantime: look again, then repeat the command',
-  RECORD_BROKEN: 'keep the data folder as it is and find out who changed it',
+  RECORD_BROKEN:
+    'get a fresh copy if it is a file that you were given; if not, keep the data folder as it is and find out who changed it',
   SHARE_INVALID:
-    'give the passphrase or the key file of this very share, or get a fresh copy of it',
+    'give the passphrase or the key file of this very share, or another share if this one is there already',
   SERVER_UNREACHABLE: 'start the server with npm start, or keyhold serve',
   TRANSPORT_KEY_INVALID:
     'seal nothing: somebody stands between you and the module, or it was started anew just now',

@@ -137,6 +137,7 @@ function leafRows(leaf: Leaf): readonly (readonly [string, unknown])[] {
     ['outcome', outcome],
     ['key', key === '' ? undefined : `${key} version ${version}`],
     ['identity', identity],
-    ['request', `${requestId} over ${protocol} from ${address}`],
+    ['request', requestId],
+    ['over', address === '' ? protocol : `${protocol} from ${address}`],
   ]
 }
