@@ -1626,6 +1626,7 @@ export interface Api {
     readonly request: {
       readonly body: {
         readonly confirm: string
+        readonly endsShares?: true | undefined
         readonly sealed?: Uint8Array | undefined
         readonly seal?: 'passphrase' | 'tpm' | undefined
         readonly custodians?:

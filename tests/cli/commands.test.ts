@@ -283,6 +283,8 @@ suite('commands', { timeout: 240_000 }, () => {
     const ask = ['approval', 'request', 'shred', '--requester', 'anna', '--output', 'shred.json']
     for (const args of [shred, ask]) await desk.refused(args, 2, 'USAGE')
     const { epoch } = (await desk.json(['status'])).module as { epoch: number }
+    const silent = await server.call('POST', '/v1/domain/shred', { confirm: domainId })
+    assert.deepEqual([silent.status, silent.body.code], [400, 'ARGUMENT_INVALID'])
     const { stderr } = await desk.ok([...shred, '--no-custodians'])
     assert.match(stderr, /^Nobody gets shares of the new root: its seal alone opens it\.$/m)
     const { state } = await desk.json(['domain', 'show'])

@@ -138,7 +138,8 @@ async function shred(
   const { signal } = session
   const confirm = options.confirm ?? (await askForDomain({ signal, domainId, question }))
   const next = signed ?? (await newEpoch(client, options))
-  const { rotation, shares } = await client.call('shredEpoch', { body: { confirm, ...next } })
+  const body = { confirm, ...next, ...(isShared ? {} : ({ endsShares: true } as const)) }
+  const { rotation, shares } = await client.call('shredEpoch', { body })
   if (shares && folder !== undefined) await writeShares(folder, shares)
   if ('sealed' in next && !('seal' in next))
     session.output.note('From its next start on, the server needs the new passphrase.')

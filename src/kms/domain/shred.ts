@@ -6,6 +6,7 @@
 
 import type { EpochRequest } from '../../host/options.ts'
 import type { EpochResult } from '../../host/turn-epoch.ts'
+import type { DomainState, SignedDomainState } from '../../hsm/contract/domain-state.ts'
 import { assertPermission, assertPermissionSomewhere, everywhere } from '../access/access.ts'
 import { type StatementRequest, statementsFor } from '../approvals.ts'
 import { claimOf, ofHost, runCommand } from '../commands.ts'
@@ -17,6 +18,8 @@ import { findCertificate } from './rotation-plan.ts'
 export interface ShredInput extends EpochRequest {
   /** The id of the domain, exactly. */
   readonly confirm: string
+  /** Nobody gets shares of the new root where there are custodians: never by what was left out. */
+  readonly endsShares?: true | undefined
 }
 
 export interface Shredding extends Rotation {
@@ -28,12 +31,12 @@ export interface Shredding extends Rotation {
  * Begins it; re-wrapping happens in the background.
  *
  * @throws KmsError ACCESS_DENIED, CONFIRMATION_INVALID, REWRAP_UNFINISHED, ARGUMENT_INVALID without a
- *   secret for the new seal, and what the module refuses
+ *   secret for the new seal, or a word on shares, and what the module refuses
  */
 export async function shred(
   kms: Kms,
   caller: Caller,
-  { confirm, ...request }: ShredInput,
+  { confirm, endsShares, ...request }: ShredInput,
 ): Promise<Shredding> {
   await assertPermission(kms, caller, everywhere, 'domain:shred')
   const status = { command: 'getStatus', arguments: {}, parts: {} } as const
@@ -41,12 +44,22 @@ export async function shred(
   if (confirm !== domainId) {
     throw new KmsError('CONFIRMATION_INVALID', 'confirm must be the id of the domain')
   }
+  if (!request.custodians && !endsShares) await assertNoCustodians(kms, caller)
   let result: EpochResult | undefined
   const rotation = await begin(kms, caller, 'shred', async () => {
     result = await ofHost(() => kms.host.renewEpoch(claimOf(caller), request))
     return result
   })
   return { ...rotation, ...(result?.shares ? { shares: result.shares } : {}) }
+}
+
+async function assertNoCustodians(kms: Kms, caller: Caller): Promise<void> {
+  const call = { command: 'getDomainState', arguments: {}, parts: {} } as const
+  const { parts } = await runCommand<'getDomainState'>(kms, caller, call)
+  const { statement } = JSON.parse(Buffer.from(parts.state).toString()) as SignedDomainState
+  if ((JSON.parse(statement) as DomainState).custodians === null) return
+  const message = 'the domain has custodians: name those of the new root, or say endsShares'
+  throw new KmsError('ARGUMENT_INVALID', message)
 }
 
 /** What people sign so that it begins. @throws KmsError ACCESS_DENIED, ARGUMENT_INVALID */

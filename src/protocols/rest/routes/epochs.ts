@@ -102,7 +102,12 @@ export const epochRoutes: readonly Route[] = [
     permission: ['domain:shred'],
     bodyBytesMax: shredBytesMax,
     timeoutMs: 60_000,
-    body: z.strictObject({ confirm: z.string().max(64), ...newEpoch, ...approved.shape }),
+    body: z.strictObject({
+      confirm: z.string().max(64),
+      endsShares: z.literal(true).optional(),
+      ...newEpoch,
+      ...approved.shape,
+    }),
     result: z.strictObject({ rotation, shares: bytes(sharesBytesMax).optional() }),
     handle: async ({ kms, caller, body }) => {
       const { approvals: set, ...asked } = body
